@@ -1,0 +1,349 @@
+//! What can change, who asks for it, and what is answered.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::EventId;
+use crate::names::{AreaName, Name};
+
+/// A change that a front door asks for. It is encoded once ([`Proposal::encode`]), travels and is
+/// logged as those bytes, and becomes a [`Command`] when the log gives it a place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Who asks.
+    pub actor: Actor,
+    /// Makes a retry safe; see [`RequestId`].
+    pub request: Option<RequestId>,
+    /// What is asked.
+    pub action: Action,
+}
+
+/// A proposal with its place in the log: the input of [`crate::Machine::apply`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// All that is not deterministic, fixed by the proposer and by the log.
+    pub stamp: Stamp,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What a command may know of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The command's place: log index, and number within the entry. Its events carry it.
+    pub position: EventId,
+    /// The proposing leader's wall clock, in milliseconds since 1970 (UTC). The machine never lets
+    /// time run backwards: see [`crate::Machine::apply`].
+    pub at_ms: i64,
+    /// Who asks.
+    pub actor: Actor,
+    /// The caller's request id.
+    pub request: Option<RequestId>,
+    /// Random bytes, the same on every replica.
+    pub entropy: [u8; 32],
+}
+
+/// Who asks. A session is checked when the command is applied, not when it is received, so a
+/// revoked session cannot slip in from a node that lags behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Actor {
+    /// Nobody has signed in.
+    Anonymous,
+    /// The holder of the session token with this BLAKE3 hash.
+    Session([u8; 32]),
+    /// The node itself: first start, demonstration data, maintenance.
+    System,
+}
+
+/// A client-made id that makes a command exactly-once: the first reply is stored with the effects,
+/// and a retry gets that reply again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestId {
+    /// 1 to 128 bytes of visible ASCII, unique for the actor.
+    pub key: String,
+    /// BLAKE3 of what the client asked, made by the front door from the client's own bytes: the
+    /// same key with another fingerprint is a conflict. It never covers a password.
+    pub fingerprint: [u8; 16],
+}
+
+/// Everything that can change. The order of the variants is the wire format: append only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Action {
+    /// Makes an account. The password arrives hashed (Argon2id, PHC string).
+    Register {
+        /// The normalised name.
+        name: Name,
+        /// PHC string.
+        password_hash: String,
+    },
+    /// Opens a session for `account`; the front door has checked the password against
+    /// `password_hash`, and the command is refused if that is no longer the account's hash.
+    LogIn {
+        /// Account id.
+        account: i64,
+        /// What the password was checked against.
+        password_hash: String,
+        /// BLAKE3 of the token that only the client holds.
+        token_hash: [u8; 32],
+        /// How long the session lasts, in milliseconds of log time.
+        lifetime_ms: i64,
+    },
+    /// Revokes the actor's session.
+    LogOut,
+    /// Revokes every session of the actor's account.
+    LogOutEverywhere,
+    /// Changes the actor's password and revokes its other sessions. The front door has checked
+    /// the old one against `old_hash`.
+    ChangePassword {
+        /// What the old password was checked against.
+        old_hash: String,
+        /// PHC string of the new one.
+        new_hash: String,
+    },
+    /// Makes or unmakes an administrator (administrators only). The last one stays.
+    SetAdministrator {
+        /// The member's name.
+        name: Name,
+        /// True makes, false unmakes.
+        administrator: bool,
+    },
+    /// Makes (or replaces) the actor's secret for the private feed.
+    SetFeedToken {
+        /// BLAKE3 of the feed token.
+        token_hash: [u8; 32],
+    },
+    /// Adds an area (administrators only).
+    AddArea {
+        /// The normalised name.
+        name: AreaName,
+        /// One paragraph, may be empty.
+        description: String,
+    },
+    /// Renames or describes an area (administrators only). `None` leaves as it is.
+    EditArea {
+        /// Area id.
+        area: i64,
+        /// The new name.
+        name: Option<AreaName>,
+        /// The new description.
+        description: Option<String>,
+    },
+    /// Removes an area with its posts and subscriptions (administrators only).
+    RemoveArea {
+        /// Area id.
+        area: i64,
+    },
+    /// Subscribes the actor to an area; a second time changes nothing.
+    Subscribe {
+        /// Area id.
+        area: i64,
+    },
+    /// Ends a subscription; without one nothing changes.
+    Unsubscribe {
+        /// Area id.
+        area: i64,
+    },
+    /// Publishes a post.
+    Publish {
+        /// Area id.
+        area: i64,
+        /// 1 to [`crate::news::TITLE_MAX_CHARS`] characters, one line.
+        title: String,
+        /// Markdown, 1 to [`crate::news::TEXT_MAX_BYTES`] bytes.
+        text: String,
+    },
+    /// Deletes a post of the actor's own; a tombstone stays.
+    DeletePost {
+        /// Area id.
+        area: i64,
+        /// Post id.
+        post: i64,
+    },
+    /// Hides a post with a reason (administrators only); a tombstone stays.
+    HidePost {
+        /// Area id.
+        area: i64,
+        /// Post id.
+        post: i64,
+        /// Shown in the post's place.
+        reason: String,
+    },
+    /// Marks posts of an area read or unread for the actor.
+    Mark {
+        /// Area id.
+        area: i64,
+        /// Which posts.
+        which: Which,
+        /// True marks read, false undoes.
+        read: bool,
+    },
+    /// Stores a value under a key of the replicated store.
+    PutKey {
+        /// 1 to [`crate::keys::KEY_MAX_BYTES`] bytes.
+        key: Vec<u8>,
+        /// At most [`crate::keys::VALUE_MAX_BYTES`] bytes.
+        value: Vec<u8>,
+    },
+    /// Removes a key.
+    DeleteKey {
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Makes the administrator named `admin` at the first start; refused once an account exists.
+    Bootstrap {
+        /// PHC string.
+        password_hash: String,
+    },
+}
+
+/// Which posts of an area a [`Action::Mark`] means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Which {
+    /// One post.
+    One(i64),
+    /// This post and all before it.
+    UpTo(i64),
+    /// All posts there are.
+    All,
+}
+
+/// What an accepted command answers. The order of the variants is the wire format: append only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reply {
+    /// Done; there is nothing more to say.
+    Done,
+    /// An account was made.
+    Account {
+        /// Account id.
+        id: i64,
+    },
+    /// A session was opened.
+    Session {
+        /// Account id.
+        account: i64,
+        /// When it ends, in milliseconds of log time since 1970.
+        expires_at_ms: i64,
+    },
+    /// An area was added.
+    Area {
+        /// Area id.
+        id: i64,
+    },
+    /// A post was published.
+    Post {
+        /// Post id, counted from 1 within its area.
+        id: i64,
+        /// Log time of publication, in milliseconds since 1970.
+        at_ms: i64,
+    },
+    /// Posts were marked; this many are unread now.
+    Unread {
+        /// Unread posts of the area.
+        count: i64,
+    },
+    /// A key was stored or removed.
+    Key {
+        /// The version it has now, or had when it was removed: 0 if it did not exist.
+        version: i64,
+    },
+}
+
+/// An applied command whose answer is no. The order of the variants is the wire format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Rejection {
+    /// The action needs a session and there is none, or it is unknown or revoked.
+    NotSignedIn,
+    /// The session's time is over.
+    SessionExpired,
+    /// The actor may not do this.
+    Forbidden(Right),
+    /// There is no such thing (or no longer).
+    NotFound(Thing),
+    /// The name is taken.
+    Taken(Thing),
+    /// A field is out of its bounds.
+    Invalid {
+        /// The field's name as in the API.
+        field: String,
+        /// Why, in one English sentence.
+        reason: String,
+    },
+    /// The same request id was used with another request.
+    RequestConflict,
+    /// A limit was reached.
+    LimitReached {
+        /// What there is too much of.
+        what: Thing,
+        /// How many there may be.
+        limit: i64,
+    },
+    /// The password changed since the front door checked it.
+    PasswordChanged,
+    /// The last administrator cannot be unmade.
+    LastAdministrator,
+}
+
+/// A right that was missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Right {
+    /// Only administrators may.
+    Administrator,
+    /// Only the author may.
+    Author,
+    /// Only the node itself may.
+    System,
+}
+
+/// What a rejection is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Thing {
+    /// An account.
+    Account,
+    /// A session.
+    Session,
+    /// An area.
+    Area,
+    /// A post.
+    Post,
+    /// A key.
+    Key,
+    /// A read or unread mark.
+    Mark,
+}
+
+/// The first byte of an encoded proposal.
+const PROPOSAL_VERSION: u8 = 1;
+
+/// An encoded proposal could not be read: another version, or damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Undecodable;
+
+impl std::fmt::Display for Undecodable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a command is damaged or was written by another version")
+    }
+}
+
+impl std::error::Error for Undecodable {}
+
+impl Proposal {
+    /// The bytes that travel and are logged: a version byte, then postcard.
+    pub fn encode(&self) -> Vec<u8> {
+        let buffer = vec![PROPOSAL_VERSION];
+        // Writing to a Vec cannot fail, and every field here has a serialisation.
+        postcard::to_extend(self, buffer).unwrap_or_default()
+    }
+
+    /// Reads what [`Proposal::encode`] wrote.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
+        match bytes.split_first() {
+            Some((&PROPOSAL_VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| Undecodable),
+            _ => Err(Undecodable),
+        }
+    }
+
+    /// Gives the proposal its place in the log.
+    pub fn place(self, position: EventId, at_ms: i64, entropy: [u8; 32]) -> Command {
+        let Proposal { actor, request, action } = self;
+        Command { stamp: Stamp { position, at_ms, actor, request, entropy }, action }
+    }
+}

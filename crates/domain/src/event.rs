@@ -1,0 +1,138 @@
+//! What happened, in order. Events are written to an outbox in the transaction of their command
+//! and are the same on every replica, so any node can resume any client's stream.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The place of a command in the log, and the id of its event: `index-number`, for example
+/// `1042-3`. A command makes at most one event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct EventId {
+    /// Log index of the entry.
+    pub index: u64,
+    /// Number of the command within the entry, from 0.
+    pub number: u32,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its place; ids only grow.
+    pub id: EventId,
+    /// Log time in milliseconds since 1970 (UTC).
+    pub at_ms: i64,
+    /// What it is about.
+    pub topic: Topic,
+}
+
+/// What an event tells. The order of the variants is the stored format: append only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Topic {
+    /// An area was added.
+    AreaAdded {
+        /// Area id.
+        area: i64,
+        /// Its name.
+        name: String,
+    },
+    /// An area was renamed or described anew.
+    AreaEdited {
+        /// Area id.
+        area: i64,
+        /// Its name now.
+        name: String,
+    },
+    /// An area was removed.
+    AreaRemoved {
+        /// Area id.
+        area: i64,
+        /// The name it had.
+        name: String,
+    },
+    /// A post was published.
+    PostPublished {
+        /// Area id.
+        area: i64,
+        /// Post id within the area.
+        post: i64,
+        /// Its title.
+        title: String,
+        /// The author's name.
+        author: String,
+    },
+    /// A post was deleted by its author or hidden by an administrator.
+    PostRemoved {
+        /// Area id.
+        area: i64,
+        /// Post id within the area.
+        post: i64,
+        /// True if an administrator hid it.
+        hidden: bool,
+    },
+    /// A member joined.
+    MemberJoined {
+        /// The member's name.
+        name: String,
+    },
+}
+
+impl Topic {
+    /// The kind, as clients filter by it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Topic::AreaAdded { .. } => "area.added",
+            Topic::AreaEdited { .. } => "area.edited",
+            Topic::AreaRemoved { .. } => "area.removed",
+            Topic::PostPublished { .. } => "post.published",
+            Topic::PostRemoved { .. } => "post.removed",
+            Topic::MemberJoined { .. } => "member.joined",
+        }
+    }
+
+    /// The area it belongs to, if any.
+    pub fn area(&self) -> Option<i64> {
+        match *self {
+            Topic::AreaAdded { area, .. }
+            | Topic::AreaEdited { area, .. }
+            | Topic::AreaRemoved { area, .. }
+            | Topic::PostPublished { area, .. }
+            | Topic::PostRemoved { area, .. } => Some(area),
+            Topic::MemberJoined { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.index, self.number)
+    }
+}
+
+/// The text is not an event id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnEventId;
+
+impl fmt::Display for NotAnEventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an event id looks like 1042-3: a log index and a number")
+    }
+}
+
+impl std::error::Error for NotAnEventId {}
+
+impl FromStr for EventId {
+    type Err = NotAnEventId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (index, number) = text.split_once('-').ok_or(NotAnEventId)?;
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if !digits(index) || !digits(number) {
+            return Err(NotAnEventId);
+        }
+        let index = index.parse().map_err(|_| NotAnEventId)?;
+        let number = number.parse().map_err(|_| NotAnEventId)?;
+        Ok(EventId { index, number })
+    }
+}

@@ -1,0 +1,1 @@
+//! Full-text search: how text becomes words.

@@ -1,0 +1,182 @@
+//! The database as the rules see it: a handful of synchronous calls.
+//!
+//! SQL is written once, with `?1` parameters, and must run unchanged on SQLite and on PostgreSQL:
+//! ids come from counter rows, every read that feeds a write has a total `ORDER BY`, there are no
+//! floats, and text compares by bytes.
+
+use std::fmt;
+
+/// One value of a row or a parameter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// SQL `NULL`.
+    Null,
+    /// `BIGINT`; booleans are 0 and 1, times are milliseconds since 1970 (UTC).
+    Int(i64),
+    /// `TEXT`, UTF-8 without NUL.
+    Text(String),
+    /// `BYTEA`.
+    Blob(Vec<u8>),
+}
+
+/// A row of a result, its columns in the order of the `SELECT`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row(pub Vec<Value>);
+
+/// A database that a command or a query runs against, inside a transaction that the caller owns.
+pub trait Sql {
+    /// Runs a statement that writes; answers how many rows it changed.
+    fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, Fault>;
+
+    /// Runs a statement that reads; answers its rows.
+    fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, Fault>;
+
+    /// Runs a schema definition of one or more statements.
+    ///
+    /// The text is SQLite's; another database strips what it does not know (`WITHOUT ROWID`).
+    fn define(&mut self, sql: &str) -> Result<(), Fault>;
+
+    /// Puts a document into the full-text index. `words` is the output of
+    /// [`crate::news::search::words`]: normalised words separated by spaces.
+    fn index_document(&mut self, document: i64, words: &str) -> Result<(), Fault>;
+
+    /// Takes a document out of the full-text index; `words` is what it was indexed with.
+    fn forget_document(&mut self, document: i64, words: &str) -> Result<(), Fault>;
+
+    /// Finds documents that contain every word; the last word may be a prefix. Newest (largest)
+    /// document first, below `before`, at most `limit`.
+    fn find_documents(
+        &mut self,
+        words: &[String],
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, Fault>;
+}
+
+/// The database or the disk under it failed, or the stored data contradicts the rules.
+///
+/// A fault is never an answer to a client: the engine stops the node rather than let it diverge.
+#[derive(Debug)]
+pub enum Fault {
+    /// The database refused or failed a statement.
+    Database(Box<dyn std::error::Error + Send + Sync>),
+    /// No space is left where the database writes.
+    DiskFull,
+    /// The stored data is not what the rules wrote.
+    Corrupt(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Database(error) => write!(f, "the database failed: {error}"),
+            Fault::DiskFull => write!(f, "no space is left on the disk"),
+            Fault::Corrupt(what) => write!(f, "the stored data is damaged: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for Fault {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Fault::Database(error) => Some(error.as_ref()),
+            Fault::DiskFull | Fault::Corrupt(_) => None,
+        }
+    }
+}
+
+impl Row {
+    /// The integer in `column`.
+    pub fn int(&self, column: usize) -> Result<i64, Fault> {
+        match self.0.get(column) {
+            Some(Value::Int(value)) => Ok(*value),
+            _ => Err(Fault::Corrupt("an integer column holds something else")),
+        }
+    }
+
+    /// The integer in `column`, or `None` for `NULL`.
+    pub fn int_opt(&self, column: usize) -> Result<Option<i64>, Fault> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.int(column).map(Some),
+        }
+    }
+
+    /// The boolean in `column`, stored as 0 or 1.
+    pub fn bool(&self, column: usize) -> Result<bool, Fault> {
+        self.int(column).map(|value| value != 0)
+    }
+
+    /// The text in `column`.
+    pub fn text(&self, column: usize) -> Result<&str, Fault> {
+        match self.0.get(column) {
+            Some(Value::Text(value)) => Ok(value),
+            _ => Err(Fault::Corrupt("a text column holds something else")),
+        }
+    }
+
+    /// The text in `column`, or `None` for `NULL`.
+    pub fn text_opt(&self, column: usize) -> Result<Option<&str>, Fault> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            _ => self.text(column).map(Some),
+        }
+    }
+
+    /// The bytes in `column`.
+    pub fn blob(&self, column: usize) -> Result<&[u8], Fault> {
+        match self.0.get(column) {
+            Some(Value::Blob(value)) => Ok(value),
+            _ => Err(Fault::Corrupt("a bytes column holds something else")),
+        }
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Value::Int(value)
+    }
+}
+
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        // SQL integers are signed 64-bit; log indexes and ids stay far below the sign bit.
+        Value::Int(value as i64)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Value::Int(i64::from(value))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Value::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Value::Text(value)
+    }
+}
+
+impl From<&[u8]> for Value {
+    fn from(value: &[u8]) -> Self {
+        Value::Blob(value.to_vec())
+    }
+}
+
+impl From<Vec<u8>> for Value {
+    fn from(value: Vec<u8>) -> Self {
+        Value::Blob(value)
+    }
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
