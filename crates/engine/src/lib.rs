@@ -7,6 +7,7 @@
 //! ```
 
 mod answer;
+pub mod env;
 
 pub use answer::{
     ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, Role, Served,
