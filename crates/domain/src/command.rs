@@ -343,7 +343,20 @@ impl Proposal {
 
     /// Gives the proposal its place in the log.
     pub fn place(self, position: EventId, at_ms: i64, entropy: [u8; 32]) -> Command {
-        let Proposal { actor, request, action } = self;
-        Command { stamp: Stamp { position, at_ms, actor, request, entropy }, action }
+        let Proposal {
+            actor,
+            request,
+            action,
+        } = self;
+        Command {
+            stamp: Stamp {
+                position,
+                at_ms,
+                actor,
+                request,
+                entropy,
+            },
+            action,
+        }
     }
 }

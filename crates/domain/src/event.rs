@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 /// The place of a command in the log, and the id of its event: `index-number`, for example
 /// `1042-3`. A command makes at most one event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct EventId {
     /// Log index of the entry.
     pub index: u64,

@@ -48,7 +48,9 @@ pub enum WriteError {
         retry_after_ms: u64,
     },
     /// There is no leader to order writes; nothing was done.
-    #[error("there is no leader: fewer than half of the nodes can be reached, or an election is under way")]
+    #[error(
+        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+    )]
     NoLeader,
     /// The deadline passed, or the leader was lost while the write was under way: it may or may not
     /// have been applied. Retry with the same request id.
@@ -80,7 +82,9 @@ pub enum ReadError {
         retry_after_ms: u64,
     },
     /// A linearizable read found no leader with a majority.
-    #[error("there is no leader: fewer than half of the nodes can be reached, or an election is under way")]
+    #[error(
+        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+    )]
     NoLeader,
     /// The replica did not reach the state the client has already seen within the time allowed.
     #[error("this node is behind: it is at index {at}, the session is at {wanted}")]
@@ -102,7 +106,9 @@ pub enum ReadError {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MembershipError {
     /// There is no leader to make the change.
-    #[error("there is no leader: fewer than half of the nodes can be reached, or an election is under way")]
+    #[error(
+        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+    )]
     NoLeader,
     /// There is no node of that name.
     #[error("there is no node named {0}")]

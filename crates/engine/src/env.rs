@@ -97,9 +97,7 @@ pub trait Transport: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = io::Result<(Self::Sender, Self::Receiver)>> + Send;
 
     /// The next connection that a peer makes to this node.
-    fn accept(
-        &self,
-    ) -> impl Future<Output = io::Result<(Self::Sender, Self::Receiver)>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Sender, Self::Receiver)>> + Send;
 }
 
 /// The sending half of a connection; dropping both halves closes it.
