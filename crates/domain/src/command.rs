@@ -50,8 +50,18 @@ pub enum Actor {
     Anonymous,
     /// The holder of the session token with this BLAKE3 hash.
     Session([u8; 32]),
-    /// The node itself: first start, demonstration data, maintenance.
+    /// The node itself: first start, demonstration data, maintenance. It may do what an
+    /// administrator may.
     System,
+    /// The node itself, in a member's name: demonstration data with authors and a past. No front
+    /// door makes this actor.
+    OnBehalf {
+        /// Account id of the member.
+        account: i64,
+        /// When a post is said to have been published, in milliseconds since 1970; log time if
+        /// that is earlier.
+        at_ms: i64,
+    },
 }
 
 /// A client-made id that makes a command exactly-once: the first reply is stored with the effects,
@@ -78,7 +88,7 @@ pub enum Action {
     /// Opens a session for `account`; the front door has checked the password against
     /// `password_hash`, and the command is refused if that is no longer the account's hash.
     LogIn {
-        /// Account id.
+        /// Account id (whoever the actor is).
         account: i64,
         /// What the password was checked against.
         password_hash: String,
@@ -188,7 +198,8 @@ pub enum Action {
         /// The key.
         key: Vec<u8>,
     },
-    /// Makes the administrator named `admin` at the first start; refused once an account exists.
+    /// Makes the administrator named `admin` at the first start; refused once it exists. Nobody
+    /// else can register that name.
     Bootstrap {
         /// PHC string.
         password_hash: String,

@@ -17,12 +17,15 @@
 
 pub mod accounts;
 pub mod command;
+mod context;
 pub mod event;
 pub mod keys;
 pub mod machine;
 pub mod names;
 pub mod news;
+pub mod outbox;
 pub mod query;
+pub mod replies;
 pub mod schema;
 pub mod sql;
 
@@ -30,4 +33,4 @@ pub use command::{Action, Actor, Command, Proposal, Rejection, Reply, RequestId,
 pub use event::{Event, EventId, Topic};
 pub use machine::{Machine, Outcome, StateHash};
 pub use query::Query;
-pub use sql::{Fault, Row, Sql, Value};
+pub use sql::{Fault, Param, Row, Sql, Value};

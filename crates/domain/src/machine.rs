@@ -1,8 +1,27 @@
 //! The state machine: applies commands one after the other, the same way on every replica.
+//!
+//! ```text
+//!   Command ─▶ log time ─▶ who asks? ─▶ seen this request id? ─▶ decide, write ─▶ event, chores
+//!                                            │ yes                                    │
+//!                                            ▼                                        ▼
+//!                                      first reply again                   reply stored, hash chain
+//! ```
+//!
+//! Log time is the largest `at_ms` that any command carried, so it never goes back when leaders
+//! whose clocks differ follow each other. Sessions, stored replies and the times of posts use it.
 
-use crate::command::{Command, Rejection, Reply};
+use serde::Serialize;
+
+use crate::accounts;
+use crate::command::{Action, Actor, Command, Rejection, Reply};
+use crate::context::{Caller, Context, Recorder, Step, Stop};
 use crate::event::Event;
-use crate::sql::{Fault, Sql};
+use crate::keys;
+use crate::news::{areas, marks, posts, sweep};
+use crate::outbox;
+use crate::replies::{self, Found};
+use crate::schema::{SCHEMA, SCHEMA_VERSION};
+use crate::sql::{Fault, Param, Row, Sql};
 
 /// BLAKE3 chain over every applied command, its effects and its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,6 +35,26 @@ pub struct Machine {
     pub hash: StateHash,
     /// Log time: the largest `at_ms` applied. Never goes back.
     pub clock_ms: i64,
+    counters: Counters,
+}
+
+/// Last ids given out, and what the chores need to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counters {
+    /// Id of the newest account.
+    pub accounts: i64,
+    /// Id of the newest area.
+    pub areas: i64,
+    /// Number of the newest post, over all areas: posts ever published.
+    pub documents: i64,
+    /// Events in the outbox.
+    pub events: i64,
+    /// Replies ever stored.
+    pub replies: i64,
+    /// The scope whose old replies were last looked through.
+    pub reply_sweep: i64,
+    /// Removed areas that still have rows.
+    pub removed_areas: i64,
 }
 
 /// What an applied command came to.
@@ -31,17 +70,246 @@ pub struct Outcome {
 
 impl Machine {
     /// Makes the tables if they are missing and reads the machine's own row.
-    pub fn load(_sql: &mut dyn Sql) -> Result<Self, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+    pub fn load(sql: &mut dyn Sql) -> Result<Self, Fault> {
+        sql.define(SCHEMA)?;
+        match sql.query(SELECT_MACHINE, &[])?.first() {
+            Some(row) => Self::from_row(row),
+            None => Ok(Self::default()),
+        }
     }
 
     /// Stores the machine's own row; the engine calls it before it commits.
-    pub fn save(&self, _sql: &mut dyn Sql) -> Result<(), Fault> {
-        Err(Fault::Corrupt("not written yet"))
+    pub fn save(&self, sql: &mut dyn Sql) -> Result<(), Fault> {
+        let counters = &self.counters;
+        let params: [Param<'_>; 10] = [
+            SCHEMA_VERSION.into(),
+            (&self.hash.0).into(),
+            self.clock_ms.into(),
+            counters.accounts.into(),
+            counters.areas.into(),
+            counters.documents.into(),
+            counters.events.into(),
+            counters.replies.into(),
+            counters.reply_sweep.into(),
+            counters.removed_areas.into(),
+        ];
+        sql.execute(SAVE_MACHINE, &params)?;
+        Ok(())
     }
 
     /// Applies one command.
-    pub fn apply(&mut self, _sql: &mut dyn Sql, _command: &Command) -> Result<Outcome, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+    ///
+    /// After a fault the transaction must be rolled back and the machine loaded again: neither
+    /// is in a state that a log explains.
+    pub fn apply(&mut self, sql: &mut dyn Sql, command: &Command) -> Result<Outcome, Fault> {
+        let stamp = &command.stamp;
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.hash.0);
+        hasher.update(&stamp.position.index.to_le_bytes());
+        hasher.update(&stamp.position.number.to_le_bytes());
+        let mut context = Context {
+            sql: Recorder::new(sql, hasher),
+            now_ms: self.clock_ms.max(stamp.at_ms),
+            caller: Caller::Anonymous,
+            counters: self.counters,
+            event: None,
+        };
+        let outcome = self.run(&mut context, command)?;
+        self.clock_ms = context.now_ms;
+        self.counters = context.counters;
+        self.hash = extended(context.sql.into_hasher(), &outcome.result)?;
+        Ok(outcome)
+    }
+
+    fn run(&self, context: &mut Context<'_>, command: &Command) -> Result<Outcome, Fault> {
+        let result = match prepare(context, command) {
+            Ok(Prepared::Replay(result)) => {
+                return Ok(Outcome {
+                    result,
+                    event: None,
+                    replayed: true,
+                });
+            }
+            Ok(Prepared::Go(slot)) => {
+                let result = self.decide(context, &command.action)?;
+                if result.is_ok() {
+                    sweep::sweep(context)?;
+                }
+                if let (Some(slot), Some(request)) = (slot, &command.stamp.request)
+                    && result != Err(Rejection::NotSignedIn)
+                {
+                    replies::store(context, slot, request, &result)?;
+                }
+                result
+            }
+            Err(Stop::Rejected(rejection)) => Err(rejection),
+            Err(Stop::Broken(fault)) => return Err(fault),
+        };
+        let event = match context.event.take() {
+            Some(topic) => Some(outbox::append(context, command.stamp.position, topic)?),
+            None => None,
+        };
+        Ok(Outcome {
+            result,
+            event,
+            replayed: false,
+        })
+    }
+
+    /// Runs the handler, and holds it to "decide first, then write".
+    fn decide(
+        &self,
+        context: &mut Context<'_>,
+        action: &Action,
+    ) -> Result<Result<Reply, Rejection>, Fault> {
+        match dispatch(context, action) {
+            Ok(reply) => Ok(Ok(reply)),
+            Err(Stop::Broken(fault)) => Err(fault),
+            Err(Stop::Rejected(_)) if self.touched(context) => Err(Fault::Corrupt(
+                "a command was rejected after it had written",
+            )),
+            Err(Stop::Rejected(rejection)) => Ok(Err(rejection)),
+        }
+    }
+
+    fn touched(&self, context: &Context<'_>) -> bool {
+        context.sql.writes() > 0 || context.event.is_some() || context.counters != self.counters
+    }
+
+    fn from_row(row: &Row) -> Result<Self, Fault> {
+        if row.int(0)? != SCHEMA_VERSION {
+            return Err(Fault::Corrupt("the state was written by another version"));
+        }
+        let counters = Counters {
+            accounts: row.int(3)?,
+            areas: row.int(4)?,
+            documents: row.int(5)?,
+            events: row.int(6)?,
+            replies: row.int(7)?,
+            reply_sweep: row.int(8)?,
+            removed_areas: row.int(9)?,
+        };
+        Ok(Self {
+            hash: StateHash(row.hash(1)?),
+            clock_ms: row.int(2)?,
+            counters,
+        })
     }
 }
+
+const SELECT_MACHINE: &str = "
+    SELECT version, hash, clock_ms, accounts, areas, documents, events, replies, reply_sweep,
+        removed_areas
+    FROM machine WHERE id = 1";
+
+const SAVE_MACHINE: &str = "
+    INSERT INTO machine (id, version, hash, clock_ms, accounts, areas, documents, events, replies,
+        reply_sweep, removed_areas)
+    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, hash = excluded.hash,
+        clock_ms = excluded.clock_ms, accounts = excluded.accounts, areas = excluded.areas,
+        documents = excluded.documents, events = excluded.events, replies = excluded.replies,
+        reply_sweep = excluded.reply_sweep, removed_areas = excluded.removed_areas";
+
+/// How a command starts.
+enum Prepared {
+    /// It was applied before: this is its reply.
+    Replay(Result<Reply, Rejection>),
+    /// It is new; its reply goes there if it has a request id.
+    Go(Option<replies::Slot>),
+}
+
+/// Finds out who asks and whether the request id has been seen.
+///
+/// What is rejected here is not stored as the request's reply: nothing was tried, and the client
+/// may sign in and send the same request again.
+fn prepare(context: &mut Context<'_>, command: &Command) -> Step<Prepared> {
+    let (scope, caller) = resolve(context, &command.stamp.actor, &command.action)?;
+    let slot = match (&command.stamp.request, scope) {
+        (Some(request), Some(scope)) => {
+            replies::check(request)?;
+            match replies::find(context, scope, request)? {
+                Found::Stored(result) => return Ok(Prepared::Replay(result)),
+                Found::Free(slot) => Some(slot),
+            }
+        }
+        (Some(_), None) | (None, _) => None,
+    };
+    context.caller = caller?;
+    Ok(Prepared::Go(slot))
+}
+
+/// The scope of the actor's request ids, if there is one, and the caller or why there is none.
+type Resolved = (Option<i64>, Result<Caller, Rejection>);
+
+fn resolve(context: &mut Context<'_>, actor: &Actor, action: &Action) -> Step<Resolved> {
+    // A stale cookie must not keep anybody from signing in.
+    let open = matches!(action, Action::Register { .. } | Action::LogIn { .. });
+    match actor {
+        Actor::System => Ok((Some(replies::SCOPE_SYSTEM), Ok(Caller::System))),
+        Actor::Session(token_hash) if !open => Ok(accounts::session_caller(
+            &mut context.sql,
+            token_hash,
+            context.now_ms,
+        )?),
+        Actor::Anonymous | Actor::Session(_) => {
+            Ok((Some(replies::SCOPE_ANONYMOUS), Ok(Caller::Anonymous)))
+        }
+        Actor::OnBehalf { account, at_ms } => {
+            Ok(accounts::behalf_caller(&mut context.sql, *account, *at_ms)?)
+        }
+    }
+}
+
+fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
+    match action {
+        Action::Register {
+            name,
+            password_hash,
+        } => accounts::register(context, name, password_hash),
+        Action::LogIn {
+            account,
+            password_hash,
+            token_hash,
+            lifetime_ms,
+        } => accounts::log_in(context, *account, password_hash, token_hash, *lifetime_ms),
+        Action::LogOut => accounts::log_out(context),
+        Action::LogOutEverywhere => accounts::log_out_everywhere(context),
+        Action::ChangePassword { old_hash, new_hash } => {
+            accounts::change_password(context, old_hash, new_hash)
+        }
+        Action::SetAdministrator {
+            name,
+            administrator,
+        } => accounts::set_administrator(context, name, *administrator),
+        Action::SetFeedToken { token_hash } => accounts::set_feed_token(context, token_hash),
+        Action::AddArea { name, description } => areas::add(context, name, description),
+        Action::EditArea {
+            area,
+            name,
+            description,
+        } => areas::edit(context, *area, name.as_ref(), description.as_deref()),
+        Action::RemoveArea { area } => areas::remove(context, *area),
+        Action::Subscribe { area } => areas::subscribe(context, *area),
+        Action::Unsubscribe { area } => areas::unsubscribe(context, *area),
+        Action::Publish { area, title, text } => posts::publish(context, *area, title, text),
+        Action::DeletePost { area, post } => posts::delete(context, *area, *post),
+        Action::HidePost { area, post, reason } => posts::hide(context, *area, *post, reason),
+        Action::Mark { area, which, read } => marks::mark(context, *area, *which, *read),
+        Action::PutKey { key, value } => keys::put(context, key, value),
+        Action::DeleteKey { key } => keys::delete(context, key),
+        Action::Bootstrap { password_hash } => accounts::bootstrap(context, password_hash),
+    }
+}
+
+fn extended(mut hasher: blake3::Hasher, result: &impl Serialize) -> Result<StateHash, Fault> {
+    let mut buffer = [0; HASHED_OUTCOME_BYTES];
+    match postcard::to_slice(result, &mut buffer) {
+        Ok(bytes) => hasher.update(bytes),
+        Err(_) => hasher.update(&replies::encode(result)?),
+    };
+    Ok(StateHash(*hasher.finalize().as_bytes()))
+}
+
+/// Outcomes up to this size are encoded on the stack: all but long reasons of rejections.
+const HASHED_OUTCOME_BYTES: usize = 64;

@@ -1,1 +1,130 @@
-//! To be written.
+//! The tables. Written for SQLite and PostgreSQL alike, see [`crate::sql`].
+//!
+//! ```text
+//!   accounts ──< sessions              areas ──< posts ──> full-text index (document)
+//!      │                                 │  ╲──< tombstones
+//!      ├──< replies (request ids)        ├──< subscriptions >── accounts
+//!      └────────────────────────────────<┴──< read_ranges   >── accounts
+//!   machine (one row)      outbox (events)      keys
+//! ```
+//!
+//! Tables whose key is all there is to look for are `WITHOUT ROWID`: one tree instead of two. Posts
+//! are kept in order of publication, which packs their pages full, and found by area and id
+//! through one narrow index.
+
+/// What [`crate::Machine::load`] expects to find; another number is another version's data.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Makes every table that is missing.
+pub const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS machine (
+    id BIGINT PRIMARY KEY,
+    version BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    clock_ms BIGINT NOT NULL,
+    accounts BIGINT NOT NULL,
+    areas BIGINT NOT NULL,
+    documents BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    replies BIGINT NOT NULL,
+    reply_sweep BIGINT NOT NULL,
+    removed_areas BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS accounts (
+    id BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    password_hash TEXT NOT NULL,
+    administrator BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    feed_token BYTEA
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_name ON accounts (name_key);
+CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_feed ON accounts (feed_token)
+    WHERE feed_token IS NOT NULL;
+
+CREATE TABLE IF NOT EXISTS sessions (
+    token_hash BYTEA PRIMARY KEY,
+    account BIGINT NOT NULL,
+    expires_at_ms BIGINT NOT NULL,
+    revoked BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS sessions_by_account ON sessions (account, expires_at_ms);
+CREATE INDEX IF NOT EXISTS sessions_by_expiry ON sessions (expires_at_ms);
+
+CREATE TABLE IF NOT EXISTS replies (
+    scope BIGINT NOT NULL,
+    seq BIGINT NOT NULL,
+    request_key TEXT NOT NULL,
+    fingerprint BYTEA NOT NULL,
+    at_ms BIGINT NOT NULL,
+    outcome BYTEA NOT NULL,
+    PRIMARY KEY (scope, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS replies_by_key ON replies (scope, request_key);
+
+CREATE TABLE IF NOT EXISTS outbox (
+    log_index BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    topic BYTEA NOT NULL,
+    PRIMARY KEY (log_index, number)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS outbox_floor (
+    id BIGINT PRIMARY KEY,
+    log_index BIGINT NOT NULL,
+    number BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS areas (
+    id BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    description TEXT NOT NULL,
+    newest_post BIGINT NOT NULL,
+    live_posts BIGINT NOT NULL,
+    last_post_at_ms BIGINT,
+    removed BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS areas_by_name ON areas (name_key) WHERE removed = 0;
+
+CREATE TABLE IF NOT EXISTS subscriptions (
+    area BIGINT NOT NULL,
+    account BIGINT NOT NULL,
+    PRIMARY KEY (area, account)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS posts (
+    document INTEGER PRIMARY KEY,
+    area BIGINT NOT NULL,
+    id BIGINT NOT NULL,
+    author BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    state BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS posts_by_area ON posts (area, id);
+
+CREATE TABLE IF NOT EXISTS tombstones (
+    area BIGINT NOT NULL,
+    post BIGINT NOT NULL,
+    PRIMARY KEY (area, post)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS read_ranges (
+    area BIGINT NOT NULL,
+    account BIGINT NOT NULL,
+    low BIGINT NOT NULL,
+    high BIGINT NOT NULL,
+    PRIMARY KEY (area, account, low)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS keys (
+    name BYTEA PRIMARY KEY,
+    value BYTEA NOT NULL,
+    version BIGINT NOT NULL
+) WITHOUT ROWID;
+";

@@ -6,7 +6,20 @@
 
 use std::fmt;
 
-/// One value of a row or a parameter.
+/// A parameter of a statement, borrowed from the command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Param<'a> {
+    /// SQL `NULL`.
+    Null,
+    /// `BIGINT`.
+    Int(i64),
+    /// `TEXT`, UTF-8 without NUL.
+    Text(&'a str),
+    /// `BYTEA`.
+    Blob(&'a [u8]),
+}
+
+/// One value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// SQL `NULL`.
@@ -26,25 +39,27 @@ pub struct Row(pub Vec<Value>);
 /// A database that a command or a query runs against, inside a transaction that the caller owns.
 pub trait Sql {
     /// Runs a statement that writes; answers how many rows it changed.
-    fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, Fault>;
+    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, Fault>;
 
-    /// Runs a statement that reads; answers its rows.
-    fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, Fault>;
+    /// Runs a statement that reads; answers its rows. One that writes is a fault.
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault>;
 
     /// Runs a schema definition of one or more statements.
     ///
-    /// The text is SQLite's; another database strips what it does not know (`WITHOUT ROWID`).
+    /// The text is SQLite's; another database strips what it does not know (`WITHOUT ROWID`) and
+    /// reads `INTEGER PRIMARY KEY` as a 64-bit one. Makes the full-text index too.
     fn define(&mut self, sql: &str) -> Result<(), Fault>;
 
     /// Puts a document into the full-text index. `words` is the output of
     /// [`crate::news::search::words`]: normalised words separated by spaces.
     fn index_document(&mut self, document: i64, words: &str) -> Result<(), Fault>;
 
-    /// Takes a document out of the full-text index; `words` is what it was indexed with.
-    fn forget_document(&mut self, document: i64, words: &str) -> Result<(), Fault>;
+    /// Takes a document out of the full-text index.
+    fn forget_document(&mut self, document: i64) -> Result<(), Fault>;
 
-    /// Finds documents that contain every word; the last word may be a prefix. Newest (largest)
-    /// document first, below `before`, at most `limit`.
+    /// Finds documents that contain every word; the last one may be a prefix. The words are
+    /// letters and digits alone ([`crate::news::search::words`]) and there is at least one.
+    /// Newest (largest) document first, below `before`, at most `limit`.
     fn find_documents(
         &mut self,
         words: &[String],
@@ -123,6 +138,14 @@ impl Row {
         }
     }
 
+    /// The 32 bytes of a hash in `column`.
+    pub fn hash(&self, column: usize) -> Result<[u8; 32], Fault> {
+        let bytes = self.blob(column)?;
+        bytes
+            .try_into()
+            .map_err(|_| Fault::Corrupt("a hash has the wrong length"))
+    }
+
     /// The bytes in `column`.
     pub fn blob(&self, column: usize) -> Result<&[u8], Fault> {
         match self.0.get(column) {
@@ -132,51 +155,56 @@ impl Row {
     }
 }
 
-impl From<i64> for Value {
+impl From<i64> for Param<'_> {
     fn from(value: i64) -> Self {
-        Value::Int(value)
+        Param::Int(value)
     }
 }
 
-impl From<u64> for Value {
-    fn from(value: u64) -> Self {
-        // SQL integers are signed 64-bit; log indexes and ids stay far below the sign bit.
-        Value::Int(value as i64)
+impl From<u32> for Param<'_> {
+    fn from(value: u32) -> Self {
+        Param::Int(i64::from(value))
     }
 }
 
-impl From<bool> for Value {
+impl From<bool> for Param<'_> {
     fn from(value: bool) -> Self {
-        Value::Int(i64::from(value))
+        Param::Int(i64::from(value))
     }
 }
 
-impl From<&str> for Value {
-    fn from(value: &str) -> Self {
-        Value::Text(value.to_owned())
+impl<'a> From<&'a str> for Param<'a> {
+    fn from(value: &'a str) -> Self {
+        Param::Text(value)
     }
 }
 
-impl From<String> for Value {
-    fn from(value: String) -> Self {
-        Value::Text(value)
+impl<'a> From<&'a String> for Param<'a> {
+    fn from(value: &'a String) -> Self {
+        Param::Text(value)
     }
 }
 
-impl From<&[u8]> for Value {
-    fn from(value: &[u8]) -> Self {
-        Value::Blob(value.to_vec())
+impl<'a> From<&'a [u8]> for Param<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Param::Blob(value)
     }
 }
 
-impl From<Vec<u8>> for Value {
-    fn from(value: Vec<u8>) -> Self {
-        Value::Blob(value)
+impl<'a> From<&'a Vec<u8>> for Param<'a> {
+    fn from(value: &'a Vec<u8>) -> Self {
+        Param::Blob(value)
     }
 }
 
-impl<T: Into<Value>> From<Option<T>> for Value {
+impl<'a, const N: usize> From<&'a [u8; N]> for Param<'a> {
+    fn from(value: &'a [u8; N]) -> Self {
+        Param::Blob(value)
+    }
+}
+
+impl<'a, T: Into<Param<'a>>> From<Option<T>> for Param<'a> {
     fn from(value: Option<T>) -> Self {
-        value.map_or(Value::Null, Into::into)
+        value.map_or(Param::Null, Into::into)
     }
 }

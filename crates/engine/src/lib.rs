@@ -8,6 +8,7 @@
 
 mod answer;
 pub mod env;
+pub mod sql;
 
 pub use answer::{
     ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, Role, Served,

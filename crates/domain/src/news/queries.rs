@@ -1,8 +1,13 @@
 //! What can be asked about the news. `viewer` is always the account id of the member who asks.
 
-use crate::event::{Event, EventId};
+use crate::names::key_of;
+use crate::news::marks::unread_posts;
+use crate::news::pages;
 use crate::query::Query;
-use crate::sql::{Fault, Sql};
+use crate::sql::{Fault, Row, Sql};
+
+pub use crate::news::search::{Found, Search};
+pub use crate::outbox::{Events, ListEvents};
 
 /// An area as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +20,7 @@ pub struct Area {
     pub description: String,
     /// Posts that are there (tombstones not counted).
     pub posts: i64,
-    /// Log time of its newest post, in milliseconds since 1970.
+    /// When its newest post was published, in milliseconds since 1970.
     pub last_post_at_ms: Option<i64>,
     /// Whether the viewer is subscribed.
     pub subscribed: bool,
@@ -34,7 +39,7 @@ pub struct Post {
     pub author: String,
     /// Account id of the author.
     pub author_id: i64,
-    /// Log time, milliseconds since 1970.
+    /// When it was published, in milliseconds since 1970.
     pub at_ms: i64,
     /// Whether the viewer has read it.
     pub read: bool,
@@ -72,18 +77,38 @@ pub struct ListAreas {
 
 impl Query for ListAreas {
     type Answer = Vec<Area>;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let statement = if self.subscribed_only {
+            SELECT_SUBSCRIBED
+        } else {
+            SELECT_AREAS
+        };
+        sql.query(statement, &[self.viewer.into()])?
+            .iter()
+            .map(area_of)
+            .collect()
     }
 }
 
-/// How a front door names an area: by id, or by its (normalised, case-folded) name.
+/// How a front door names an area: by id, or by its name as typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AreaRef {
     /// By id.
     Id(i64),
     /// By name, in any case.
     Name(String),
+}
+
+impl AreaRef {
+    /// Reads what a user typed: digits are an id, all else is a name.
+    pub fn parse(text: &str) -> Self {
+        let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        match text.parse() {
+            Ok(id) if digits => AreaRef::Id(id),
+            _ => AreaRef::Name(text.to_owned()),
+        }
+    }
 }
 
 /// One area, or `None`.
@@ -97,8 +122,9 @@ pub struct GetArea {
 
 impl Query for GetArea {
     type Answer = Option<Area>;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        find_area(sql, self.viewer, &self.area)
     }
 }
 
@@ -139,8 +165,12 @@ pub struct Posts {
 
 impl Query for ListPosts {
     type Answer = Option<Posts>;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let Some(area) = find_area(sql, self.viewer, &self.area)? else {
+            return Ok(None);
+        };
+        pages::list(sql, self, area).map(Some)
     }
 }
 
@@ -157,65 +187,12 @@ pub struct GetPost {
 
 impl Query for GetPost {
     type Answer = Option<Post>;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
-    }
-}
 
-/// Posts that contain every word of `text` (the last one may be a prefix), newest first.
-#[derive(Clone, Debug)]
-pub struct Search {
-    /// Who asks.
-    pub viewer: i64,
-    /// What is looked for, as typed.
-    pub text: String,
-    /// Continue below this cursor (`i64::MAX` to start).
-    pub before: i64,
-    /// At most this many, 1 to 100.
-    pub limit: u32,
-}
-
-/// What a search found.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The posts with the name of their area.
-    pub posts: Vec<(String, Post)>,
-    /// Cursor of the next page, if there is more.
-    pub next: Option<i64>,
-}
-
-impl Query for Search {
-    type Answer = Found;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
-    }
-}
-
-/// Events after `after`, oldest first.
-#[derive(Clone, Debug)]
-pub struct ListEvents {
-    /// Continue after this event.
-    pub after: EventId,
-    /// At most this many, 1 to 1,000.
-    pub limit: u32,
-}
-
-/// A stretch of the outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Events {
-    /// Everything after the cursor, up to the limit.
-    Some(Vec<Event>),
-    /// Events after the cursor have been dropped: history starts after `oldest`.
-    Gone {
-        /// The id that every kept event comes after.
-        oldest: EventId,
-    },
-}
-
-impl Query for ListEvents {
-    type Answer = Events;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let Some(area) = find_id(sql, &self.area)? else {
+            return Ok(None);
+        };
+        pages::one(sql, self.viewer, area, self.post)
     }
 }
 
@@ -230,13 +207,91 @@ pub struct Counts {
     pub accounts: i64,
     /// Areas.
     pub areas: i64,
-    /// Posts ever published.
+    /// Posts ever published, as of the last commit.
     pub posts: i64,
 }
 
 impl Query for CountAll {
     type Answer = Counts;
-    fn run(&self, _sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        Err(Fault::Corrupt("not written yet"))
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let rows = sql.query(
+            "SELECT (SELECT COUNT(*) FROM accounts), (SELECT COUNT(*) FROM areas WHERE removed = 0),
+                COALESCE((SELECT documents FROM machine WHERE id = 1), 0)",
+            &[],
+        )?;
+        let row = rows
+            .first()
+            .ok_or(Fault::Corrupt("an aggregate has no row"))?;
+        Ok(Counts {
+            accounts: row.int(0)?,
+            areas: row.int(1)?,
+            posts: row.int(2)?,
+        })
     }
+}
+
+macro_rules! area_columns {
+    () => {
+        concat!(
+            "a.id, a.name, a.description, a.live_posts, a.last_post_at_ms,
+             CASE WHEN s.account IS NULL THEN 0 ELSE 1 END, ",
+            unread_posts!()
+        )
+    };
+}
+
+macro_rules! select_areas {
+    ($join:literal, $tail:literal) => {
+        concat!(
+            "SELECT ",
+            area_columns!(),
+            " FROM areas a ",
+            $join,
+            " JOIN subscriptions s ON s.area = a.id AND s.account = ?1 WHERE a.removed = 0 ",
+            $tail
+        )
+    };
+}
+
+const SELECT_AREAS: &str = select_areas!("LEFT", "ORDER BY a.name_key");
+const SELECT_SUBSCRIBED: &str = select_areas!("", "ORDER BY a.name_key");
+const SELECT_AREA_BY_ID: &str = select_areas!("LEFT", "AND a.id = ?2");
+const SELECT_AREA_BY_NAME: &str = select_areas!("LEFT", "AND a.name_key = ?2");
+
+fn find_area(sql: &mut dyn Sql, viewer: i64, area: &AreaRef) -> Result<Option<Area>, Fault> {
+    let rows = match area {
+        AreaRef::Id(id) => sql.query(SELECT_AREA_BY_ID, &[viewer.into(), (*id).into()])?,
+        AreaRef::Name(name) => sql.query(
+            SELECT_AREA_BY_NAME,
+            &[viewer.into(), (&key_of(name)).into()],
+        )?,
+    };
+    rows.first().map(area_of).transpose()
+}
+
+fn find_id(sql: &mut dyn Sql, area: &AreaRef) -> Result<Option<i64>, Fault> {
+    let rows = match area {
+        AreaRef::Id(id) => sql.query(
+            "SELECT id FROM areas WHERE id = ?1 AND removed = 0",
+            &[(*id).into()],
+        )?,
+        AreaRef::Name(name) => sql.query(
+            "SELECT id FROM areas WHERE name_key = ?1 AND removed = 0",
+            &[(&key_of(name)).into()],
+        )?,
+    };
+    rows.first().map(|row| row.int(0)).transpose()
+}
+
+fn area_of(row: &Row) -> Result<Area, Fault> {
+    Ok(Area {
+        id: row.int(0)?,
+        name: row.text(1)?.to_owned(),
+        description: row.text(2)?.to_owned(),
+        posts: row.int(3)?,
+        last_post_at_ms: row.int_opt(4)?,
+        subscribed: row.bool(5)?,
+        unread: row.int(6)?,
+    })
 }

@@ -1,1 +1,183 @@
-//! Full-text search: how text becomes words.
+//! Full-text search: how text becomes words, and the query.
+//!
+//! Words are letters and digits, without accents, in lower case; the index sees nothing else, so
+//! what a user types can never be taken for the index's own query language.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::news::posts::STATE_LIVE;
+use crate::news::queries::{Body, Post};
+use crate::query::Query;
+use crate::sql::{Fault, Row, Sql};
+
+/// Words are cut at this many bytes: longer ones are data, not language.
+pub const WORD_MAX_BYTES: usize = 64;
+
+/// A search looks for at most this many words; the rest are left out.
+pub const SEARCH_WORDS_MAX: usize = 16;
+
+/// The longest answer to a search.
+pub const SEARCH_PAGE_MAX: u32 = 100;
+
+/// A search reads at most this many batches of the index for one page: it may meet posts of an
+/// area that is being swept away, and then answers fewer posts and a cursor.
+const BATCHES_MAX: usize = 4;
+
+/// Posts that contain every word of `text` (the last one may be a prefix), newest first.
+#[derive(Clone, Debug)]
+pub struct Search {
+    /// Who asks.
+    pub viewer: i64,
+    /// What is looked for, as typed. Without a letter or a digit nothing is found.
+    pub text: String,
+    /// Continue below this cursor (`i64::MAX` to start).
+    pub before: i64,
+    /// At most this many, 1 to 100.
+    pub limit: u32,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The posts with the name of their area.
+    pub posts: Vec<(String, Post)>,
+    /// Cursor of the next page, if there may be more.
+    pub next: Option<i64>,
+}
+
+impl Query for Search {
+    type Answer = Found;
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let mut words = words(&self.text);
+        words.truncate(SEARCH_WORDS_MAX);
+        let limit = self.limit.clamp(1, SEARCH_PAGE_MAX);
+        let mut found = Found {
+            posts: Vec::new(),
+            next: Some(self.before),
+        };
+        if words.is_empty() {
+            found.next = None;
+        }
+        for _ in 0..BATCHES_MAX {
+            let (Some(before), true) = (found.next, found.posts.len() < limit as usize) else {
+                break;
+            };
+            let documents = sql.find_documents(&words, before, limit)?;
+            found.next = documents
+                .last()
+                .copied()
+                .filter(|_| documents.len() == limit as usize);
+            for document in documents {
+                if found.posts.len() == limit as usize {
+                    break;
+                }
+                found.posts.extend(self.post(sql, document)?);
+                found.next = found.next.map(|_| document);
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Search {
+    /// The post of a document, unless its area was removed.
+    fn post(&self, sql: &mut dyn Sql, document: i64) -> Result<Option<(String, Post)>, Fault> {
+        let rows = sql.query(SELECT_DOCUMENT, &[document.into(), self.viewer.into()])?;
+        rows.first().map(post_in_area).transpose()
+    }
+}
+
+const SELECT_DOCUMENT: &str = "
+    SELECT a.name, p.area, p.id, m.name, p.author, p.at_ms, p.title, p.body, p.state,
+        COALESCE((SELECT r.high FROM read_ranges r
+            WHERE r.area = p.area AND r.account = ?2 AND r.low <= p.id
+            ORDER BY r.low DESC LIMIT 1), 0)
+    FROM posts p JOIN areas a ON a.id = p.area JOIN accounts m ON m.id = p.author
+    WHERE p.document = ?1 AND a.removed = 0";
+
+fn post_in_area(row: &Row) -> Result<(String, Post), Fault> {
+    if row.int(8)? != STATE_LIVE {
+        return Err(Fault::Corrupt("the full-text index holds a removed post"));
+    }
+    let post = Post {
+        area: row.int(1)?,
+        id: row.int(2)?,
+        author: row.text(3)?.to_owned(),
+        author_id: row.int(4)?,
+        at_ms: row.int(5)?,
+        read: row.int(9)? >= row.int(2)?,
+        body: Body::Text {
+            title: row.text(6)?.to_owned(),
+            text: row.text(7)?.to_owned(),
+        },
+    };
+    Ok((row.text(0)?.to_owned(), post))
+}
+
+/// The words of a text in order: compatibility-decomposed (NFKD), without combining marks, in
+/// lower case, split at all that is neither letter nor digit.
+pub fn words(text: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word = String::new();
+    for c in plain(text) {
+        if c.is_alphanumeric() {
+            word.push(c);
+        } else if !word.is_empty() {
+            words.push(cut(std::mem::take(&mut word)));
+        }
+    }
+    if !word.is_empty() {
+        words.push(cut(word));
+    }
+    words
+}
+
+/// What the index is given for a post: the words of its title and text, separated by spaces.
+pub(crate) fn document_words(title: &str, text: &str) -> String {
+    let mut all = words(title);
+    all.extend(words(text));
+    all.join(" ")
+}
+
+fn plain(text: &str) -> impl Iterator<Item = char> {
+    text.nfkd()
+        .flat_map(char::to_lowercase)
+        .filter(|c| !is_combining_mark(*c))
+}
+
+fn cut(mut word: String) -> String {
+    let mut end = WORD_MAX_BYTES.min(word.len());
+    while !word.is_char_boundary(end) {
+        end -= 1;
+    }
+    word.truncate(end);
+    word
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{WORD_MAX_BYTES, words};
+
+    #[test]
+    fn accents_and_case_do_not_matter() {
+        assert_eq!(words("Reunión"), words("REUNION"));
+        assert_eq!(words("ﬁesta, ½ PAELLA!"), ["fiesta", "1", "2", "paella"]);
+        assert_eq!(
+            words("  ñandú \"OR\" a* NEAR(b)"),
+            ["nandu", "or", "a", "near", "b"]
+        );
+        assert_eq!(words("İstanbul"), words("istanbul"));
+        assert_eq!(words("日本語 текст"), ["日本語", "текст"]);
+        assert!(words("¡…! -- \u{301}").is_empty());
+    }
+
+    #[test]
+    fn long_words_are_cut_between_characters() {
+        let long = words(&"é".repeat(100));
+        assert_eq!(long, ["e".repeat(WORD_MAX_BYTES)]);
+        let cut = words(&"語".repeat(100));
+        assert_eq!(cut, ["語".repeat(WORD_MAX_BYTES / 3)]);
+    }
+}

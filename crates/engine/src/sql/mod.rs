@@ -1,0 +1,5 @@
+//! The databases behind [`domain::Sql`].
+
+mod sqlite;
+
+pub use sqlite::Sqlite;
