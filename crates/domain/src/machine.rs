@@ -10,7 +10,7 @@
 //! Log time is the largest `at_ms` that any command carried, so it never goes back when leaders
 //! whose clocks differ follow each other. Sessions, stored replies and the times of posts use it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::accounts;
 use crate::command::{Action, Actor, Command, Rejection, Reply};
@@ -58,7 +58,7 @@ pub(crate) struct Counters {
 }
 
 /// What an applied command came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The answer.
     pub result: Result<Reply, Rejection>,
