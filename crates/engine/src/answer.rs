@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 /// How fresh a read must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +40,7 @@ pub struct Position {
 }
 
 /// Why a write was not acknowledged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum WriteError {
     /// A queue is full; nothing was done.
     #[error("too much is waiting; try again in {retry_after_ms} ms")]
@@ -103,7 +104,7 @@ pub enum ReadError {
 }
 
 /// Why a change of the members was refused or failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub enum MembershipError {
     /// There is no leader to make the change.
     #[error(

@@ -101,13 +101,13 @@ pub trait Transport: Clone + Send + Sync + 'static {
 }
 
 /// The sending half of a connection; dropping both halves closes it.
-pub trait FrameSender: Send + 'static {
+pub trait FrameSender: Send + Sync + 'static {
     /// Sends one frame of at most [`FRAME_MAX_BYTES`]. Waits while the peer is slow to read.
     fn send(&mut self, frame: Bytes) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 /// The receiving half of a connection.
-pub trait FrameReceiver: Send + 'static {
+pub trait FrameReceiver: Send + Sync + 'static {
     /// The next frame, or `None` when the peer has closed.
     fn receive(&mut self) -> impl Future<Output = io::Result<Option<Bytes>>> + Send;
 }

@@ -1,5 +1,5 @@
 //! The databases behind [`domain::Sql`].
 
-mod sqlite;
+pub(crate) mod sqlite;
 
 pub use sqlite::Sqlite;

@@ -139,7 +139,7 @@ fn value(value: ValueRef<'_>) -> Result<Value, Fault> {
 
 /// Tells a full disk from all else. SQLite says `FULL` when a write finds no space, and cannot
 /// size its shared memory on a full disk either.
-fn fault(error: rusqlite::Error) -> Fault {
+pub(crate) fn fault(error: rusqlite::Error) -> Fault {
     match error.sqlite_error() {
         Some(ffi::Error {
             code: ErrorCode::DiskFull,

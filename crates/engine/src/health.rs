@@ -1,0 +1,203 @@
+//! Every node checks every other, and tells how it is itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft_rt::{AsyncRuntime, Instant as _};
+
+use crate::answer::{ClusterStatus, NodeStatus, Role};
+use crate::env::Env;
+use crate::identity::hex;
+use crate::node::{InstantOf, Leader, Node, lock, millis};
+use crate::peers::wire::{Pulse, Request, Response};
+use crate::types::{Member, NodeId};
+
+/// How often each node checks the others.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long a check may take.
+const TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A node that has not been heard for this long counts as dead.
+pub const SILENCE_MAX: Duration = Duration::from_secs(2);
+
+/// Bytes that a node may announce with each check: they go to every other node four times a second.
+pub const ANNOUNCE_MAX_BYTES: usize = 64 * 1024;
+
+/// What is known of another node.
+pub struct Health<E: Env> {
+    heard: Option<InstantOf<E>>,
+    round_trip: Option<Duration>,
+    pulse: Pulse,
+    checking: bool,
+}
+
+impl<E: Env> Default for Health<E> {
+    fn default() -> Self {
+        Health {
+            heard: None,
+            round_trip: None,
+            pulse: Pulse::default(),
+            checking: false,
+        }
+    }
+}
+
+/// Checks the others until the node stops.
+pub async fn run<E: Env>(node: Node<E>) {
+    loop {
+        let others = node.others();
+        lock(&node.inner.health).retain(|id, _| others.iter().any(|(other, _)| other == id));
+        for (id, member) in others {
+            let mut health = lock(&node.inner.health);
+            let health = health.entry(id).or_default();
+            // A check that is still under way is waited for: a dead node must not pile them up.
+            if !std::mem::replace(&mut health.checking, true) {
+                drop(E::Runtime::spawn(check(node.clone(), id, member)));
+            }
+        }
+        E::Runtime::sleep(INTERVAL).await;
+    }
+}
+
+async fn check<E: Env>(node: Node<E>, id: NodeId, member: Member) {
+    let begun = InstantOf::<E>::now();
+    let caller = node.peers().caller(id, &member.peer);
+    let answer = caller.call(&Request::Ping(node.pulse()), TIMEOUT).await;
+    if let Ok(Response::Pong(pulse)) = answer {
+        node.heard(pulse);
+        let mut health = lock(&node.inner.health);
+        if let Some(health) = health.get_mut(&id) {
+            health.round_trip = Some(InstantOf::<E>::now() - begun);
+        }
+    }
+    if let Some(health) = lock(&node.inner.health).get_mut(&id) {
+        health.checking = false;
+    }
+}
+
+impl<E: Env> Node<E> {
+    /// Notes that a node has told how it is.
+    pub(crate) fn heard(&self, pulse: Pulse) {
+        let mut health = lock(&self.inner.health);
+        let health = health.entry(pulse.id).or_default();
+        health.heard = Some(InstantOf::<E>::now());
+        health.pulse = pulse;
+    }
+
+    /// True if the node was heard of lately; always of the node itself.
+    pub(crate) fn is_alive(&self, id: NodeId) -> bool {
+        id == self.identity().id
+            || self
+                .silence(id)
+                .is_some_and(|silence| silence < SILENCE_MAX)
+    }
+
+    fn silence(&self, id: NodeId) -> Option<Duration> {
+        let heard = lock(&self.inner.health).get(&id)?.heard?;
+        Some(InstantOf::<E>::now() - heard)
+    }
+
+    /// What another node last told of itself.
+    pub(crate) fn last_pulse(&self, id: NodeId) -> Option<Pulse> {
+        let health = lock(&self.inner.health);
+        let known = health.get(&id).filter(|health| health.heard.is_some());
+        known.map(|health| health.pulse.clone())
+    }
+
+    /// The voter to lead after this node: alive, and furthest along.
+    pub(crate) fn successor(&self) -> Option<NodeId> {
+        let voters: Vec<NodeId> = self.raft().voter_ids().collect();
+        let alive = voters
+            .into_iter()
+            .filter(|id| *id != self.identity().id && self.is_alive(*id));
+        alive.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
+    }
+
+    /// The cluster as this node sees it now.
+    pub fn status(&self) -> Arc<ClusterStatus> {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched().clone();
+        let membership = metrics.membership_config.membership();
+        let leader = metrics.current_leader;
+        let name_of = |id: NodeId| membership.get_node(&id).map(|member| member.name.clone());
+        let is_voter = |id: NodeId| membership.voter_ids().any(|voter| voter == id);
+        let role = |id: NodeId| match () {
+            () if leader == Some(id) => Role::Leader,
+            () if !is_voter(id) => Role::Learner,
+            () if id == self.identity().id && metrics.state.is_candidate() => Role::Candidate,
+            () => Role::Follower,
+        };
+        let nodes = membership.nodes();
+        let mut nodes: Vec<NodeStatus> = nodes
+            .map(|(id, member)| self.node_status(*id, member, role(*id)))
+            .collect();
+        nodes.sort_by_cached_key(|node| natural(&node.name));
+        let own = self.pulse();
+        Arc::new(ClusterStatus {
+            cluster: hex(&self.identity().cluster),
+            node: own.name.as_str().into(),
+            leader: leader.and_then(name_of),
+            term: metrics.current_term,
+            committed: metrics
+                .local_committed
+                .map_or(0, |committed| committed.index),
+            applied: own.applied,
+            state_hash: hex(&own.state_hash),
+            ready: self.is_ready(),
+            nodes,
+        })
+    }
+
+    fn node_status(&self, id: NodeId, member: &Member, role: Role) -> NodeStatus {
+        let own = id == self.identity().id;
+        let pulse = if own {
+            Some(self.pulse())
+        } else {
+            self.last_pulse(id)
+        };
+        let pulse = pulse.unwrap_or_default();
+        let round_trip = lock(&self.inner.health)
+            .get(&id)
+            .and_then(|health| health.round_trip);
+        NodeStatus {
+            name: member.name.clone(),
+            id,
+            role,
+            http: member.http.clone(),
+            peer: member.peer.clone(),
+            healthy: self.is_alive(id) && (!own || self.leader() != Leader::Nobody),
+            last_contact_ms: if own {
+                Some(0)
+            } else {
+                self.silence(id).map(millis)
+            },
+            round_trip_us: round_trip
+                .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+            applied: pulse.applied,
+            state_hash: hex(&pulse.state_hash),
+            announced: if own { Bytes::new() } else { pulse.announced },
+        }
+    }
+}
+
+/// Orders `n2` before `n10`: runs of digits compare as numbers.
+fn natural(name: &str) -> Vec<(u128, String)> {
+    let mut parts: Vec<(u128, String)> = Vec::new();
+    let mut digits = false;
+    for letter in name.chars() {
+        let number = letter.to_digit(10);
+        match (number, parts.last_mut()) {
+            (Some(digit), Some(last)) if digits => {
+                last.0 = last.0.saturating_mul(10).saturating_add(u128::from(digit));
+            }
+            (Some(digit), _) => parts.push((u128::from(digit), String::new())),
+            (None, Some(last)) if !digits => last.1.push(letter),
+            (None, _) => parts.push((u128::MAX, letter.to_string())),
+        }
+        digits = number.is_some();
+    }
+    parts
+}

@@ -1,0 +1,686 @@
+//! A running node: Raft, the log, the state and the peers, put together.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use domain::{Event, Fault, Outcome, Proposal, Query};
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::raft::ReadPolicy;
+use openraft::{Config, Raft, SnapshotPolicy};
+use openraft_rt::{AsyncRuntime, Instant as _};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::{Consistency, Position, ReadError, Served, WriteError};
+use crate::env::Env;
+use crate::health::Health;
+use crate::identity::{self, Identity, JoinToken};
+use crate::log::{self, Log, LogError, LogOptions};
+use crate::peers::network::Network;
+use crate::peers::wire::{Proposed, Pulse, Request, Response};
+use crate::peers::{Peers, server};
+use crate::state::State;
+use crate::types::{Member, NodeId, Types};
+use crate::writes::{self, COMMAND_MAX_BYTES, Claim, Group, QUEUE_MAX, RETRY_AFTER_MS};
+use crate::{compaction, health, members};
+
+/// How long a read waits for the state it must see.
+const READ_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long a leader that stops waits for another to take over.
+const HANDOVER_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How often is looked whether something awaited has come about.
+const POLL: Duration = Duration::from_millis(10);
+
+/// A follower that has not heard of its leader for this long does not call itself ready.
+const LEADER_SILENCE_MAX: Duration = Duration::from_secs(3);
+
+/// How a node is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The node's name, unique in its cluster.
+    pub name: String,
+    /// The data directory.
+    pub data: PathBuf,
+    /// `host:port` at which the other nodes reach its peer port.
+    pub peer: String,
+    /// Base URL at which clients reach its HTTP front door.
+    pub http: String,
+    /// The cluster to join, if the data directory is not part of one yet.
+    pub join: Option<JoinToken>,
+    /// Timing and sizes.
+    pub tuning: Tuning,
+}
+
+/// Timing and sizes; the defaults are for ordinary machines on one network.
+#[derive(Clone, Debug)]
+pub struct Tuning {
+    /// How often a leader shows that it lives, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// A follower stands for election after a silence between these two, in milliseconds. The
+    /// larger one is also how long it keeps faith with a leader it has heard of.
+    pub election_ms: (u64, u64),
+    /// Bytes of a log segment.
+    pub segment_bytes: u64,
+    /// The state takes over from the log when the log has grown to this many bytes.
+    pub compact_bytes: usize,
+    /// Bytes of the log kept after that, for followers that lag a little.
+    pub keep_bytes: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Tuning {
+            heartbeat_ms: 100,
+            election_ms: (300, 600),
+            segment_bytes: 16 * 1024 * 1024,
+            compact_bytes: 64 * 1024 * 1024,
+            keep_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The state.
+    #[error("the state cannot be opened: {0}")]
+    State(Fault),
+    /// The data directory.
+    #[error("the data directory cannot be used: {0}")]
+    Data(#[from] io::Error),
+    /// The data belong to another cluster than the token.
+    #[error(
+        "this data directory already belongs to another cluster; to join with this token, start \
+         with an empty data directory"
+    )]
+    OtherCluster,
+    /// The log is gone but the state is not.
+    #[error(
+        "the state is ahead of the log: the log of this node was removed or cut. Move the data \
+         directory away and join the node anew"
+    )]
+    LogLost,
+    /// The cluster did not take the node.
+    #[error("the cluster did not accept this node: {0}")]
+    Join(String),
+    /// openraft refused.
+    #[error("raft did not start: {0}")]
+    Raft(String),
+}
+
+/// A node. Cloning it is cheap; all clones are the same node.
+pub struct Node<E: Env> {
+    pub(crate) inner: Arc<Inner<E>>,
+}
+
+pub(crate) type RaftOf<E> = Raft<Types<<E as Env>::Runtime>, State<E>>;
+
+pub(crate) type InstantOf<E> = <<E as Env>::Runtime as AsyncRuntime>::Instant;
+
+pub(crate) struct Inner<E: Env> {
+    pub env: E,
+    pub options: Options,
+    pub identity: Arc<Identity>,
+    name: Arc<str>,
+    pub raft: RaftOf<E>,
+    pub log: Log<E>,
+    state: State<E>,
+    peers: Peers<E>,
+    queue: mpsc::Sender<Group>,
+    pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
+    leader_heard: Mutex<Option<InstantOf<E>>>,
+    pub announced: Mutex<Bytes>,
+    receiving: Arc<tokio::sync::Mutex<()>>,
+    recovered: AtomicBool,
+    pub stopping: CancellationToken,
+}
+
+impl<E: Env> Clone for Node<E> {
+    fn clone(&self) -> Self {
+        Node {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+/// Who leads, as this node knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Leader {
+    /// This node.
+    Me,
+    /// Another, with its peer address.
+    Peer(NodeId, String),
+    /// Unknown.
+    Nobody,
+}
+
+impl<E: Env> Node<E> {
+    /// Opens or makes the data directory, starts the node and, if it is to join a cluster, waits
+    /// until it is a member.
+    pub async fn start(env: E, options: Options) -> Result<Self, StartError> {
+        let identity = Arc::new(identify(&env, &options).await?);
+        let dir = log::dir(&options.data);
+        let segment_bytes = options.tuning.segment_bytes;
+        let log = Log::open(&env, LogOptions { dir, segment_bytes }).await?;
+        let state = State::open(&env, &options.data)
+            .await
+            .map_err(StartError::State)?;
+        if state.standing().applied > log.last() {
+            return Err(StartError::LogLost);
+        }
+        let peers = Peers::new(env.clone(), Arc::clone(&identity));
+        let network = Network {
+            peers: peers.clone(),
+            state: state.clone(),
+        };
+        let config = raft_config(&options.tuning, &identity)?;
+        let raft = Raft::new(identity.id, config, network, log.clone(), state.clone())
+            .await
+            .map_err(|error| StartError::Raft(error.to_string()))?;
+        let (queue, groups) = mpsc::channel(QUEUE_MAX);
+        let node = Node {
+            inner: Arc::new(Inner {
+                env,
+                name: options.name.as_str().into(),
+                options,
+                identity,
+                raft,
+                log,
+                state,
+                peers,
+                queue,
+                health: Mutex::new(BTreeMap::new()),
+                leader_heard: Mutex::new(None),
+                announced: Mutex::new(Bytes::new()),
+                receiving: Arc::default(),
+                recovered: AtomicBool::new(false),
+                stopping: CancellationToken::new(),
+            }),
+        };
+        node.begin(groups);
+        node.become_member().await?;
+        Ok(node)
+    }
+
+    fn begin(&self, groups: mpsc::Receiver<Group>) {
+        self.spawn(server::run(self.clone()));
+        self.spawn(writes::run(self.clone(), groups));
+        self.spawn(health::run(self.clone()));
+        self.spawn(members::run(self.clone()));
+        self.spawn(compaction::run(self.clone()));
+        self.spawn(note_recovery(self.clone()));
+    }
+
+    /// Runs a task until it ends or the node stops.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stopping = self.inner.stopping.clone();
+        let until_stopped = async move {
+            E::Runtime::select2(Box::pin(stopping.cancelled()), Box::pin(task)).await;
+        };
+        drop(E::Runtime::spawn(until_stopped));
+    }
+
+    async fn become_member(&self) -> Result<(), StartError> {
+        let raft_error = |error: String| StartError::Raft(error);
+        let inner = &self.inner;
+        if !inner.identity.member {
+            let token = inner.options.join.as_ref();
+            let token =
+                token.ok_or_else(|| StartError::Join("the join token is missing".into()))?;
+            members::join(self, token).await?;
+            let mut member = (*inner.identity).clone();
+            member.member = true;
+            let (disk, data) = (inner.env.disk().clone(), inner.options.data.clone());
+            E::Runtime::spawn_blocking(move || member.save(&disk, &data)).await??;
+            return Ok(());
+        }
+        let initialized = inner.raft.is_initialized().await;
+        if inner.options.join.is_none() && !initialized.map_err(|e| raft_error(e.to_string()))? {
+            let members = BTreeMap::from([(inner.identity.id, self.member())]);
+            let made = inner.raft.initialize(members).await;
+            made.map_err(|error| raft_error(error.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Makes a command durable on a majority, applies it and answers its outcome. Any node takes
+    /// it and forwards it to the leader.
+    pub async fn write(&self, proposal: Proposal) -> Result<Served<Outcome>, WriteError> {
+        let bytes = Bytes::from(proposal.encode());
+        if bytes.len() > COMMAND_MAX_BYTES {
+            return Err(WriteError::TooLarge {
+                size_bytes: bytes.len(),
+                max_bytes: COMMAND_MAX_BYTES,
+            });
+        }
+        let repeatable = proposal.request.is_some();
+        let mut proposed = self.submit(vec![bytes], repeatable, false).await?;
+        let index = proposed.log_id.index;
+        let term = proposed.log_id.leader_id.term;
+        let value = proposed.outcomes.pop().ok_or(WriteError::OutcomeUnknown)?;
+        let node = Arc::clone(&self.inner.name);
+        Ok(Served {
+            value,
+            position: Position {
+                index,
+                term,
+                node,
+                age_ms: 0,
+            },
+        })
+    }
+
+    async fn submit(
+        &self,
+        proposals: Vec<Bytes>,
+        repeatable: bool,
+        forwarded: bool,
+    ) -> Result<Proposed, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        let claim = Claim::default();
+        let group = Group {
+            proposals,
+            repeatable,
+            forwarded,
+            claim: claim.clone(),
+            reply,
+        };
+        self.inner
+            .queue
+            .try_send(group)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
+                    retry_after_ms: RETRY_AFTER_MS,
+                },
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+            })?;
+        match E::Runtime::timeout(writes::WRITE_DEADLINE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
+            Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
+        }
+    }
+
+    /// Runs a query against one consistent view of the state.
+    pub async fn read<Q: Query>(
+        &self,
+        consistency: Consistency,
+        query: Q,
+    ) -> Result<Served<Q::Answer>, ReadError> {
+        if self.is_stopping() {
+            return Err(ReadError::Stopping);
+        }
+        match consistency {
+            Consistency::Stale => {}
+            Consistency::Session(index) => self.wait_visible(index).await?,
+            Consistency::Linearizable => {
+                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
+                let index = reading.map_err(|_| ReadError::NoLeader)?;
+                self.wait_visible(index).await?;
+            }
+        }
+        let (value, seen) = self.inner.state.readers().read(query).await?;
+        let age_ms = match consistency {
+            Consistency::Linearizable => 0,
+            Consistency::Session(_) | Consistency::Stale => self.age_ms(),
+        };
+        let index = seen.map_or(0, |seen| seen.index);
+        let node = Arc::clone(&self.inner.name);
+        Ok(Served {
+            value,
+            position: Position {
+                index,
+                term: self.term(),
+                node,
+                age_ms,
+            },
+        })
+    }
+
+    async fn wait_visible(&self, index: u64) -> Result<(), ReadError> {
+        let visible = self.inner.state.visible(index);
+        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(visible)).await;
+        in_time.map_err(|_| ReadError::Behind {
+            at: self
+                .inner
+                .state
+                .standing()
+                .committed
+                .map_or(0, |committed| committed.index),
+            wanted: index,
+        })
+    }
+
+    /// An index that covers every write acknowledged before now; asks until there is a leader.
+    async fn agreed_index(&self) -> u64 {
+        loop {
+            let index = match self.leader() {
+                Leader::Me => self.read_index().await,
+                Leader::Peer(id, address) => {
+                    let caller = self.inner.peers.caller(id, &address);
+                    match caller.call(&Request::ReadIndex, READ_DEADLINE / 3).await {
+                        Ok(Response::ReadIndex(index)) => index,
+                        Ok(_) | Err(_) => None,
+                    }
+                }
+                Leader::Nobody => None,
+            };
+            match index {
+                Some(index) => return index,
+                None => E::Runtime::sleep(POLL).await,
+            }
+        }
+    }
+
+    /// The read index, confirmed by a majority; `None` if this node does not lead.
+    pub(crate) async fn read_index(&self) -> Option<u64> {
+        let (read, _) = self
+            .inner
+            .raft
+            .get_read_log_id(ReadPolicy::ReadIndex)
+            .await
+            .ok()?;
+        Some(read.log_id().index)
+    }
+
+    /// Follows the events that are applied from now on.
+    pub fn watch(&self) -> Watch {
+        let receiver = self.inner.state.watch();
+        Watch {
+            receiver,
+            ready: Vec::new().into_iter(),
+        }
+    }
+
+    /// What this node tells the others with each health check; see
+    /// [`crate::NodeStatus::announced`]. At most 64 KiB: what is longer is cut off.
+    pub fn announce(&self, bytes: Bytes) {
+        let end = bytes.len().min(health::ANNOUNCE_MAX_BYTES);
+        *lock(&self.inner.announced) = bytes.slice(..end);
+    }
+
+    /// The secret URL with which another node joins.
+    pub fn join_token(&self) -> String {
+        let own = self.inner.options.peer.clone();
+        let others = self.others().into_iter().map(|(_, member)| member.peer);
+        let peers = std::iter::once(own).chain(others).collect();
+        self.inner.identity.token(peers).to_string()
+    }
+
+    /// Hands over leadership, stops Raft, commits and syncs the state.
+    pub async fn stop(&self) {
+        if self.inner.stopping.is_cancelled() {
+            return;
+        }
+        self.hand_over().await;
+        self.inner.stopping.cancel();
+        if let Err(error) = self.inner.raft.shutdown().await {
+            tracing::warn!(%error, "raft did not stop as it should");
+        }
+        tracing::info!("raft has stopped");
+        match self.inner.state.close().await {
+            Ok(()) => tracing::info!("the state is committed and synced"),
+            Err(error) => tracing::error!(%error, "the state could not be synced"),
+        }
+    }
+
+    async fn hand_over(&self) {
+        let Some(successor) = self.successor() else {
+            return;
+        };
+        if self.leader() != Leader::Me {
+            return;
+        }
+        tracing::info!(to = successor, "handing over leadership");
+        if self
+            .inner
+            .raft
+            .trigger()
+            .transfer_leader(successor)
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let gone = self.leader_is_no_longer(self.inner.identity.id);
+        match E::Runtime::timeout(HANDOVER_DEADLINE, Box::pin(gone)).await {
+            Ok(()) => tracing::info!("leadership is handed over"),
+            Err(_) => tracing::warn!("nobody took over leadership in time"),
+        }
+    }
+
+    /// Waits until another node than `id` is known to lead.
+    pub(crate) async fn leader_is_no_longer(&self, id: NodeId) {
+        loop {
+            let leader = self.inner.raft.metrics().borrow_watched().current_leader;
+            if leader.is_some_and(|leader| leader != id) {
+                return;
+            }
+            E::Runtime::sleep(POLL).await;
+        }
+    }
+
+    pub(crate) async fn propose_forwarded(&self, proposals: Vec<Bytes>) -> Response<E::Runtime> {
+        if proposals.is_empty() {
+            return Response::Unavailable("nothing was proposed".to_owned());
+        }
+        Response::Proposed(self.submit(proposals, false, true).await)
+    }
+
+    pub(crate) fn leader(&self) -> Leader {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        match metrics.current_leader {
+            Some(id) if id == self.inner.identity.id => Leader::Me,
+            Some(id) => {
+                let member = metrics.membership_config.membership().get_node(&id);
+                member.map_or(Leader::Nobody, |member| {
+                    Leader::Peer(id, member.peer.clone())
+                })
+            }
+            None => Leader::Nobody,
+        }
+    }
+
+    pub(crate) fn heard_leader(&self) {
+        *lock(&self.inner.leader_heard) = Some(InstantOf::<E>::now());
+    }
+
+    fn leader_silence(&self) -> Option<Duration> {
+        let heard = (*lock(&self.inner.leader_heard))?;
+        Some(InstantOf::<E>::now() - heard)
+    }
+
+    /// How long ago this node last knew itself to be up to date.
+    fn age_ms(&self) -> u64 {
+        match self.leader() {
+            Leader::Me => 0,
+            _ => self
+                .leader_silence()
+                .map_or(u64::MAX, |silence| millis(silence)),
+        }
+    }
+
+    /// True if the node can serve.
+    pub fn is_ready(&self) -> bool {
+        let knows_leader = match self.leader() {
+            Leader::Me => true,
+            Leader::Peer(..) => self
+                .leader_silence()
+                .is_some_and(|s| s < LEADER_SILENCE_MAX),
+            Leader::Nobody => false,
+        };
+        knows_leader && self.inner.recovered.load(Ordering::Relaxed) && !self.is_stopping()
+    }
+
+    pub(crate) fn has_room(&self) -> bool {
+        self.inner.log.has_room() && self.inner.state.has_room()
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.inner.stopping.is_cancelled()
+    }
+
+    pub(crate) fn term(&self) -> u64 {
+        self.inner.raft.metrics().borrow_watched().current_term
+    }
+
+    /// How this node is, for the others.
+    pub(crate) fn pulse(&self) -> Pulse {
+        let standing = self.inner.state.standing();
+        let options = &self.inner.options;
+        Pulse {
+            id: self.inner.identity.id,
+            name: options.name.clone(),
+            peer: options.peer.clone(),
+            http: options.http.clone(),
+            term: self.term(),
+            leader: self.leader() == Leader::Me,
+            applied: standing.applied.map_or(0, |applied| applied.index),
+            state_hash: standing.hash.0,
+            announced: lock(&self.inner.announced).clone(),
+        }
+    }
+
+    pub(crate) fn member(&self) -> Member {
+        let options = &self.inner.options;
+        Member {
+            name: options.name.clone(),
+            peer: options.peer.clone(),
+            http: options.http.clone(),
+        }
+    }
+
+    /// Every other member.
+    pub(crate) fn others(&self) -> Vec<(NodeId, Member)> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let nodes = metrics.membership_config.membership().nodes();
+        let others = nodes.filter(|(id, _)| **id != self.inner.identity.id);
+        others.map(|(id, member)| (*id, member.clone())).collect()
+    }
+
+    pub(crate) fn env(&self) -> &E {
+        &self.inner.env
+    }
+
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.inner.identity
+    }
+
+    pub(crate) fn raft(&self) -> &RaftOf<E> {
+        &self.inner.raft
+    }
+
+    pub(crate) fn state(&self) -> &State<E> {
+        &self.inner.state
+    }
+
+    pub(crate) fn peers(&self) -> &Peers<E> {
+        &self.inner.peers
+    }
+
+    pub(crate) fn receiving(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.receiving
+    }
+}
+
+/// The events of a node as they are applied, from the moment [`Node::watch`] was called.
+pub struct Watch {
+    receiver: broadcast::Receiver<Arc<[Event]>>,
+    ready: std::vec::IntoIter<Event>,
+}
+
+/// The reader was too slow and events were dropped for it: read them again from the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("events were dropped because they were not read in time")]
+pub struct Missed;
+
+impl Watch {
+    /// The next event; `None` when the node stops.
+    pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
+        loop {
+            if let Some(event) = self.ready.next() {
+                return Ok(Some(event));
+            }
+            match self.receiver.recv().await {
+                Ok(events) => self.ready = events.to_vec().into_iter(),
+                Err(broadcast::error::RecvError::Closed) => return Ok(None),
+                Err(broadcast::error::RecvError::Lagged(_)) => return Err(Missed),
+            }
+        }
+    }
+}
+
+async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {
+    let (disk, options) = (env.disk().clone(), options.clone());
+    E::Runtime::spawn_blocking(move || {
+        let known = Identity::load(&disk, &options.data)?;
+        let identity = match (known, &options.join) {
+            (Some(known), Some(token)) if known.cluster != token.cluster => {
+                return Err(StartError::OtherCluster);
+            }
+            (Some(known), _) => Identity {
+                name: options.name.clone(),
+                ..known
+            },
+            (None, Some(token)) => Identity::joining::<E>(&options.name, token),
+            (None, None) => Identity::first::<E>(&options.name),
+        };
+        identity.save(&disk, &options.data)?;
+        Ok(identity)
+    })
+    .await?
+}
+
+fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, StartError> {
+    let config = Config {
+        cluster_name: identity::hex(&identity.cluster),
+        heartbeat_interval: tuning.heartbeat_ms,
+        election_timeout_min: tuning.election_ms.0,
+        election_timeout_max: tuning.election_ms.1,
+        // Entries are batches: a few of them fill a message.
+        max_payload_entries: 64,
+        // When to take a snapshot and what to purge is decided by bytes: see `compaction`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
+        replication_lag_threshold: u64::MAX / 2,
+        install_snapshot_timeout: 600_000,
+        enable_pre_vote: Some(true),
+        enable_leader_restore: Some(true),
+        backoff: "50ms 100ms 200ms ...500ms".to_owned(),
+        ..Config::default()
+    };
+    config
+        .validate()
+        .map(Arc::new)
+        .map_err(|error| StartError::Raft(error.to_string()))
+}
+
+/// After a start the state may be behind what this node has shown before: it is not ready until it
+/// has caught up with a commit that covers its log.
+async fn note_recovery<E: Env>(node: Node<E>) {
+    match node.inner.raft.wait_for_recovery(None).await {
+        Ok(_) => node.inner.recovered.store(true, Ordering::Relaxed),
+        Err(error) => tracing::debug!(%error, "stopped before the log was applied"),
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,120 @@
+//! The first frames of a connection: who is there, and is it one of us.
+
+use std::io;
+
+use bytes::Bytes;
+use openraft_rt::AsyncRuntime;
+use rand::Rng as _;
+
+use super::wire::{self, Hello, Purpose, Refusal, VERSION, Welcome};
+use crate::env::{Env, FrameReceiver, FrameSender, Transport};
+use crate::identity::Identity;
+use crate::types::NodeId;
+
+/// The two halves of a connection that has shaken hands.
+pub type Halves<E> = (
+    <<E as Env>::Transport as Transport>::Sender,
+    <<E as Env>::Transport as Transport>::Receiver,
+);
+
+/// Connects to `address` and proves who we are; `to` is whom we want there.
+pub async fn connect<E: Env>(
+    env: &E,
+    identity: &Identity,
+    address: &str,
+    to: Option<NodeId>,
+    purpose: Purpose,
+) -> io::Result<Halves<E>> {
+    let (mut sender, mut receiver) = env.transport().connect(address).await?;
+    let hello = Hello {
+        version: VERSION,
+        cluster: identity.cluster,
+        from: identity.id,
+        to,
+        purpose,
+        challenge: random::<E>(),
+    };
+    sender.send(wire::encode(&hello)).await?;
+    match read(&mut receiver).await? {
+        Welcome::Accepted {
+            proof: theirs,
+            challenge,
+        } => {
+            if theirs != proof(identity, b"accept", &hello, &challenge) {
+                return Err(denied("the peer does not know the cluster's secret"));
+            }
+            let ours = proof(identity, b"connect", &hello, &challenge);
+            sender.send(Bytes::copy_from_slice(&ours)).await?;
+            Ok((sender, receiver))
+        }
+        Welcome::Refused(refusal) => Err(io::Error::new(io::ErrorKind::ConnectionRefused, refusal)),
+    }
+}
+
+/// Answers a connection's first frames; gives what the peer said of itself.
+pub async fn accept<E: Env>(identity: &Identity, halves: &mut Halves<E>) -> io::Result<Hello> {
+    let (sender, receiver) = halves;
+    let hello: Hello = read(receiver).await?;
+    if let Some(refusal) = refusal(identity, &hello) {
+        sender
+            .send(wire::encode(&Welcome::Refused(refusal.clone())))
+            .await?;
+        return Err(io::Error::new(io::ErrorKind::ConnectionRefused, refusal));
+    }
+    let challenge = random::<E>();
+    let ours = proof(identity, b"accept", &hello, &challenge);
+    sender
+        .send(wire::encode(&Welcome::Accepted {
+            proof: ours,
+            challenge,
+        }))
+        .await?;
+    let theirs = receiver
+        .receive()
+        .await?
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    if theirs[..] != proof(identity, b"connect", &hello, &challenge) {
+        return Err(denied("the peer does not know the cluster's secret"));
+    }
+    Ok(hello)
+}
+
+fn refusal(identity: &Identity, hello: &Hello) -> Option<Refusal> {
+    if hello.version != VERSION {
+        Some(Refusal::Version(VERSION))
+    } else if hello.cluster != identity.cluster {
+        Some(Refusal::Cluster)
+    } else if hello.to.is_some_and(|wanted| wanted != identity.id) {
+        Some(Refusal::Node)
+    } else {
+        None
+    }
+}
+
+/// Keyed BLAKE3 over all that was said: nothing can be replayed on another connection, and a proof
+/// of one side is none of the other.
+fn proof(identity: &Identity, side: &[u8], hello: &Hello, challenge: &[u8; 32]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(&identity.secret);
+    hasher.update(side);
+    hasher.update(&wire::encode(hello));
+    hasher.update(challenge);
+    *hasher.finalize().as_bytes()
+}
+
+async fn read<T: serde::de::DeserializeOwned>(receiver: &mut impl FrameReceiver) -> io::Result<T> {
+    let frame = receiver
+        .receive()
+        .await?
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    wire::decode(&frame).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+fn random<E: Env>() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    E::Runtime::thread_rng().fill_bytes(&mut bytes);
+    bytes
+}
+
+fn denied(reason: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, reason)
+}

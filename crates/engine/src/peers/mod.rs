@@ -1,0 +1,88 @@
+//! The other nodes: what is said to them ([`wire`]), how ([`handshake`], [`client`], [`network`]),
+//! and what is answered ([`server`]).
+
+pub mod client;
+pub mod handshake;
+pub mod network;
+pub mod server;
+pub mod wire;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use self::client::Caller;
+use crate::env::Env;
+use crate::identity::Identity;
+use crate::types::NodeId;
+
+/// The callers to the other nodes, one each, shared by all that have something to ask.
+pub struct Peers<E: Env> {
+    shared: Arc<Shared<E>>,
+}
+
+struct Shared<E: Env> {
+    env: E,
+    identity: Arc<Identity>,
+    callers: Mutex<BTreeMap<NodeId, Arc<Caller<E>>>>,
+}
+
+impl<E: Env> Clone for Peers<E> {
+    fn clone(&self) -> Self {
+        Peers {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<E: Env> Peers<E> {
+    /// No peers yet.
+    pub fn new(env: E, identity: Arc<Identity>) -> Self {
+        let callers = Mutex::new(BTreeMap::new());
+        Peers {
+            shared: Arc::new(Shared {
+                env,
+                identity,
+                callers,
+            }),
+        }
+    }
+
+    /// The node's world.
+    pub fn env(&self) -> &E {
+        &self.shared.env
+    }
+
+    /// Who we are.
+    pub fn identity(&self) -> &Arc<Identity> {
+        &self.shared.identity
+    }
+
+    /// The caller to a node; a new one if its address changed.
+    pub fn caller(&self, target: NodeId, address: &str) -> Arc<Caller<E>> {
+        let mut callers = self
+            .shared
+            .callers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let known = callers
+            .get(&target)
+            .filter(|caller| caller.address() == address);
+        if let Some(caller) = known {
+            return Arc::clone(caller);
+        }
+        let fresh = Arc::new(self.stranger(Some(target), address));
+        callers.insert(target, Arc::clone(&fresh));
+        fresh
+    }
+
+    /// A caller to whoever is at an address.
+    pub fn stranger(&self, target: Option<NodeId>, address: &str) -> Caller<E> {
+        let identity = Arc::clone(&self.shared.identity);
+        Caller::new(
+            self.shared.env.clone(),
+            identity,
+            target,
+            address.to_owned(),
+        )
+    }
+}

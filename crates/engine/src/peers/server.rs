@@ -1,0 +1,245 @@
+//! What a node answers its peers.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use openraft::storage::{Snapshot, SnapshotMeta};
+use openraft_rt::AsyncRuntime;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::client::{frame, unframe};
+use super::handshake::{self, Halves};
+use super::wire::{
+    self, AppendAnswer, AppendRequest, Purpose, Request, Response, SnapshotAnswer, SnapshotEnd,
+    SnapshotStart,
+};
+use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Transport};
+use crate::node::Node;
+use crate::state::{SnapshotData, store};
+
+/// Calls of one connection that are worked on at once; the peer's own queue holds back the rest.
+const CALLS_MAX: usize = 256;
+
+/// Append requests of one connection that wait for Raft.
+const APPENDS_MAX: usize = 16;
+
+/// How long a connection may take to say who it is.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Connections that may be shaking hands at once: strangers can cost no more than this.
+const STRANGERS_MAX: usize = 64;
+
+/// Pause after an accept failed (no file descriptors left, for example).
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Accepts connections until the node stops.
+pub async fn run<E: Env>(node: Node<E>) {
+    let strangers = Arc::new(Semaphore::new(STRANGERS_MAX));
+    loop {
+        let Ok(permit) = Arc::clone(&strangers).acquire_owned().await else {
+            return;
+        };
+        match node.env().transport().accept().await {
+            Ok(halves) => {
+                let this = node.clone();
+                let serve = async move {
+                    let mut halves = halves;
+                    let greeting = handshake::accept::<E>(this.identity(), &mut halves);
+                    let greeted = E::Runtime::timeout(HANDSHAKE_TIMEOUT, Box::pin(greeting)).await;
+                    drop(permit);
+                    match greeted {
+                        Ok(Ok(hello)) => serve(this, halves, hello.purpose).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a peer was turned away"),
+                        Err(_) => tracing::debug!("a peer did not say who it is in time"),
+                    }
+                };
+                node.spawn(serve);
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a peer's connection could not be accepted");
+                E::Runtime::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+async fn serve<E: Env>(node: Node<E>, halves: Halves<E>, purpose: Purpose) {
+    let ended = match purpose {
+        Purpose::Calls => calls(node, halves).await,
+        Purpose::Append => appends(node, halves).await,
+        Purpose::Snapshot => snapshot(node, halves).await,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a peer's connection ended");
+    }
+}
+
+async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> io::Result<()> {
+    let (answers, mut outgoing) = mpsc::channel::<Bytes>(CALLS_MAX);
+    let sending = async move {
+        while let Some(frame) = outgoing.recv().await {
+            if sender.send(frame).await.is_err() {
+                return;
+            }
+        }
+    };
+    drop(E::Runtime::spawn(sending));
+    let turns = Arc::new(Semaphore::new(CALLS_MAX));
+    while let Some(message) = receiver.receive().await? {
+        let (id, body) = unframe(&message).ok_or(io::ErrorKind::InvalidData)?;
+        let request: Request<E::Runtime> = wire::decode(body).map_err(io::Error::other)?;
+        let turn = Arc::clone(&turns)
+            .acquire_owned()
+            .await
+            .map_err(io::Error::other)?;
+        let (node, answers) = (node.clone(), answers.clone());
+        let answering = async move {
+            let response = answer(&node, request).await;
+            // The peer may be gone, and then it does not miss the answer.
+            drop(answers.send(frame(id, &wire::encode(&response))).await);
+            drop(turn);
+        };
+        drop(E::Runtime::spawn(answering));
+    }
+    Ok(())
+}
+
+async fn answer<E: Env>(node: &Node<E>, request: Request<E::Runtime>) -> Response<E::Runtime> {
+    let stopped = |error: &dyn std::fmt::Display| Response::Unavailable(error.to_string());
+    match request {
+        Request::Vote(vote) => match node.raft().vote(vote).await {
+            Ok(response) => Response::Vote(response),
+            Err(error) => stopped(&error),
+        },
+        Request::PreVote(vote) => match node.raft().pre_vote(vote).await {
+            Ok(response) => Response::Vote(response),
+            Err(error) => stopped(&error),
+        },
+        Request::TransferLeader(transfer) => {
+            match node.raft().handle_transfer_leader(transfer).await {
+                Ok(response) => Response::TransferLeader(response),
+                Err(error) => stopped(&error),
+            }
+        }
+        Request::Propose(proposals) => node.propose_forwarded(proposals).await,
+        Request::ReadIndex => Response::ReadIndex(node.read_index().await),
+        Request::Ping(pulse) => {
+            node.heard(pulse);
+            Response::Pong(node.pulse())
+        }
+        Request::Join(candidate) => node.admit(candidate).await,
+        Request::Remove(name) => node.dismiss(&name).await,
+    }
+}
+
+/// Feeds append requests to Raft in order and answers in order; several may be under way.
+async fn appends<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> io::Result<()> {
+    let (requests, queue) = mpsc::channel::<AppendRequest<E::Runtime>>(APPENDS_MAX);
+    let input = futures_util::stream::unfold(queue, |mut queue| async move {
+        queue.recv().await.map(|request| (request, queue))
+    });
+    let mut answers = Box::pin(node.raft().stream_append(Box::pin(input)));
+    let reading = async {
+        while let Some(frame) = receiver.receive().await? {
+            let request = wire::decode(&frame).map_err(io::Error::other)?;
+            node.heard_leader();
+            if requests.send(request).await.is_err() {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    let answering = async {
+        while let Some(answer) = answers.next().await {
+            let answer: AppendAnswer<E::Runtime> = answer.map_err(|fatal| fatal.to_string());
+            let last = !matches!(answer, Ok(Ok(_)));
+            sender.send(wire::encode(&answer)).await?;
+            if last {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Whichever ends first ends the connection: the leader makes a new one and asks again.
+    match E::Runtime::select2(Box::pin(reading), Box::pin(answering)).await {
+        openraft_rt::Select2::First(ended) | openraft_rt::Select2::Second(ended) => ended,
+    }
+}
+
+async fn snapshot<E: Env>(node: Node<E>, mut halves: Halves<E>) -> io::Result<()> {
+    let answer: SnapshotAnswer<E::Runtime> = match node.receiving().try_lock() {
+        Ok(_turn) => receive(&node, &mut halves.1)
+            .await
+            .map_err(|error| error.to_string()),
+        Err(_) => Err("another snapshot is being received".to_owned()),
+    };
+    halves.0.send(wire::encode(&answer)).await
+}
+
+async fn receive<E: Env>(
+    node: &Node<E>,
+    receiver: &mut impl FrameReceiver,
+) -> io::Result<openraft::raft::SnapshotResponse<crate::types::Types<E::Runtime>>> {
+    let frame = receiver
+        .receive()
+        .await?
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let start: SnapshotStart = wire::decode(&frame).map_err(io::Error::other)?;
+    tracing::info!(bytes = start.size_bytes, state = ?start.last_log_id, "receiving a snapshot");
+    let path = node.state().scratch("receive.db");
+    let disk = node.env().disk().clone();
+    let opening = path.clone();
+    let file = blocking::<E, _>(move || {
+        store::remove_database(&disk, &opening);
+        disk.open(&opening, true)
+    })
+    .await?;
+    let file = Arc::new(file);
+    let mut hasher = blake3::Hasher::new();
+    let mut offset = 0;
+    while offset < start.size_bytes {
+        let chunk = receiver
+            .receive()
+            .await?
+            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        hasher.update(&chunk);
+        let (writing, at) = (Arc::clone(&file), offset);
+        offset += chunk.len() as u64;
+        blocking::<E, _>(move || writing.write_all_at(&chunk, at)).await?;
+    }
+    let frame = receiver
+        .receive()
+        .await?
+        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let end: SnapshotEnd = wire::decode(&frame).map_err(io::Error::other)?;
+    if offset != start.size_bytes || end.hash != *hasher.finalize().as_bytes() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the snapshot arrived damaged",
+        ));
+    }
+    drop(file);
+    let meta = SnapshotMeta {
+        last_log_id: start.last_log_id,
+        last_membership: start.membership,
+    };
+    let snapshot = Snapshot {
+        meta,
+        snapshot: SnapshotData::Received(path),
+    };
+    node.heard_leader();
+    let installed = node
+        .raft()
+        .install_full_snapshot(start.vote, snapshot)
+        .await;
+    installed.map_err(io::Error::other)
+}
+
+async fn blocking<E: Env, T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    E::Runtime::spawn_blocking(work).await?
+}

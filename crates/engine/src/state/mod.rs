@@ -1,0 +1,395 @@
+//! The replicated state: what openraft applies entries to, and what readers see.
+//!
+//! ```text
+//!   apply ──▶ Store (one writer, open transaction) ──▶ outcomes, at once
+//!                │ commit: every COMMIT_INTERVAL, or when a reader needs it
+//!                ▼
+//!   read ◀── Readers (their own connections, one committed state each)
+//! ```
+//!
+//! The database is itself the snapshot: building one is a synced commit, and a copy is made only
+//! when another node needs it.
+
+pub mod readers;
+pub mod store;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use domain::{Event, Fault};
+use futures_util::{Stream, StreamExt};
+use openraft::OptionalSend;
+use openraft::storage::{
+    EntryResponder, RaftSnapshotBuilder, RaftStateMachine, Snapshot, SnapshotMeta,
+};
+use openraft_rt::AsyncRuntime;
+use tokio::sync::{Notify, broadcast};
+
+use self::readers::Readers;
+use self::store::{Applied, Standing, Store};
+use crate::env::{Disk, Env, File};
+use crate::types::{Entry, LogId, StoredMembership, Types};
+
+/// How long an applied entry may wait for its commit when no reader asks for it. A commit costs
+/// the same for one command as for thousands, and the log already has them.
+const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Entries applied in one stretch, between two answers.
+const STRETCH_MAX_ENTRIES: usize = 64;
+
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(250);
+
+/// The write-ahead log is moved into the database past this size: large enough that pages which
+/// change often are moved once, small enough to bound disk use and the time of a start.
+const WAL_MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Batches of events that a watcher may fall behind before it is told that it missed some.
+const EVENTS_MAX: usize = 1024;
+
+/// The state of one node. Clones are the same state.
+pub struct State<E: Env> {
+    shared: Arc<Shared<E>>,
+}
+
+struct Shared<E: Env> {
+    data: PathBuf,
+    store: Mutex<Store>,
+    standing: Mutex<Standing>,
+    /// Rung when `standing` moves.
+    moved: Notify,
+    /// Rung when something is applied and not committed.
+    dirty: Notify,
+    /// Rung when a reader waits for a commit.
+    hurry: Notify,
+    /// The last synced commit.
+    durable: Mutex<Option<Meta>>,
+    /// False while the disk is full.
+    room: AtomicBool,
+    events: broadcast::Sender<Arc<[Event]>>,
+    readers: Arc<Readers<E>>,
+}
+
+/// What openraft knows of a snapshot.
+pub type Meta =
+    openraft::type_config::alias::SnapshotMetaOf<Types<crate::production::TokioRuntime>>;
+
+impl<E: Env> Clone for State<E> {
+    fn clone(&self) -> Self {
+        State {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+/// A snapshot as openraft passes it around.
+#[derive(Debug)]
+pub enum SnapshotData {
+    /// This node's own state: copied when it is sent, see [`State::copy`].
+    Own,
+    /// A database received from the leader.
+    Received(PathBuf),
+}
+
+impl<E: Env> State<E> {
+    /// Opens the state of a data directory and starts the task that commits it.
+    pub async fn open(env: &E, data: &Path) -> Result<Self, Fault> {
+        let path = store::path(data);
+        let disk = env.disk().clone();
+        let opening = path.clone();
+        let (store, durable) = blocking::<E, _>(move || {
+            let mut store = Store::open(&disk, &opening)?;
+            let durable = store.commit_durably()?;
+            Ok((store, durable))
+        })
+        .await?;
+        let state = State {
+            shared: Arc::new(Shared {
+                data: data.to_owned(),
+                standing: Mutex::new(store.standing()),
+                store: Mutex::new(store),
+                moved: Notify::new(),
+                dirty: Notify::new(),
+                hurry: Notify::new(),
+                durable: Mutex::new(None),
+                room: AtomicBool::new(true),
+                events: broadcast::Sender::new(EVENTS_MAX),
+                readers: Readers::new(env.clone(), path),
+            }),
+        };
+        state.note_durable(durable);
+        drop(E::Runtime::spawn(state.clone().keep_committing()));
+        Ok(state)
+    }
+
+    /// Where the state stands; cheap.
+    pub fn standing(&self) -> Standing {
+        lock(&self.shared.standing).clone()
+    }
+
+    /// False while the disk is full.
+    pub fn has_room(&self) -> bool {
+        self.shared.room.load(Ordering::Relaxed)
+    }
+
+    /// The reading connections.
+    pub fn readers(&self) -> &Arc<Readers<E>> {
+        &self.shared.readers
+    }
+
+    /// Follows the events that are applied from now on.
+    pub fn watch(&self) -> broadcast::Receiver<Arc<[Event]>> {
+        self.shared.events.subscribe()
+    }
+
+    /// Waits until readers see the entry at `index`.
+    pub async fn visible(&self, index: u64) {
+        loop {
+            let moved = self.shared.moved.notified();
+            let standing = self.standing();
+            if standing
+                .committed
+                .is_some_and(|committed| committed.index >= index)
+            {
+                return;
+            }
+            if standing
+                .applied
+                .is_some_and(|applied| applied.index >= index)
+            {
+                self.shared.hurry.notify_one();
+            }
+            moved.await;
+        }
+    }
+
+    /// Commits what is applied, and syncs it: the last thing before a stop.
+    pub async fn close(&self) -> Result<(), Fault> {
+        let durable = self.with_store(Store::commit_durably).await?;
+        self.note_durable(durable);
+        Ok(())
+    }
+
+    /// Copies the state as it is now into a file of its own for sending.
+    pub async fn copy(&self, to: PathBuf) -> Result<Meta, Fault> {
+        self.with_store(|store| store.commit()).await?;
+        let readers = Arc::clone(&self.shared.readers);
+        let copied = blocking::<E, _>(move || {
+            let disk = readers.disk().clone();
+            readers.run(|connection| store::copy(&disk, connection, &to))
+        });
+        copied.await.map(meta)
+    }
+
+    /// Where files of snapshots under way are kept.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.shared.data.join(name)
+    }
+
+    /// Applies entries; waits while the disk is full.
+    async fn apply_stretch(&self, entries: Arc<[Entry]>) -> Result<Applied, Fault> {
+        loop {
+            let stretch = Arc::clone(&entries);
+            let applied = self.with_store(move |store| store.apply(&stretch)).await;
+            let full = matches!(applied, Err(Fault::DiskFull));
+            self.shared.room.store(!full, Ordering::Relaxed);
+            if !full {
+                self.shared.dirty.notify_one();
+                return applied;
+            }
+            tracing::warn!("the disk is full: the state waits for space");
+            E::Runtime::sleep(FULL_RETRY).await;
+        }
+    }
+
+    /// Runs blocking work on the store and notes where the state stands afterwards.
+    async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let shared = Arc::clone(&self.shared);
+        blocking::<E, _>(move || {
+            let mut store = lock(&shared.store);
+            let result = work(&mut store);
+            // After a rollback the store is behind what was already answered; it catches up
+            // before anything new is applied, and nobody is told of the step back.
+            let now = store.standing();
+            let mut standing = lock(&shared.standing);
+            if now.applied >= standing.applied {
+                *standing = now;
+            }
+            drop(standing);
+            shared.moved.notify_waiters();
+            result
+        })
+        .await
+    }
+
+    fn note_durable(&self, (applied, membership): (Option<LogId>, StoredMembership)) {
+        *lock(&self.shared.durable) = applied.is_some().then(|| meta((applied, membership)));
+    }
+
+    /// Commits behind the log until the state is dropped.
+    async fn keep_committing(self) {
+        let shared = Arc::downgrade(&self.shared);
+        drop(self);
+        loop {
+            let Some(state) = shared.upgrade().map(|shared| State { shared }) else {
+                return;
+            };
+            let waiting = state.shared.dirty.notified();
+            E::Runtime::select2(waiting, E::Runtime::sleep(Duration::from_secs(1))).await;
+            let hurry = state.shared.hurry.notified();
+            E::Runtime::select2(hurry, E::Runtime::sleep(COMMIT_INTERVAL)).await;
+            if let Err(error) = state.commit().await {
+                tracing::warn!(%error, "the state could not be committed; it is tried again");
+                state.shared.room.store(false, Ordering::Relaxed);
+                state.shared.dirty.notify_one();
+            }
+        }
+    }
+
+    async fn commit(&self) -> Result<(), Fault> {
+        self.with_store(Store::commit).await?;
+        if self.wal_bytes().await > WAL_MAX_BYTES {
+            self.checkpoint().await?;
+        }
+        Ok(())
+    }
+
+    /// Most of the work on a connection of its own, beside the writer; then the little that is
+    /// left by the writer, because only then can SQLite begin the write-ahead log anew.
+    async fn checkpoint(&self) -> Result<(), Fault> {
+        let readers = Arc::clone(&self.shared.readers);
+        blocking::<E, _>(move || readers.run(store::checkpoint)).await?;
+        self.with_store(Store::checkpoint).await.map(|_| ())
+    }
+
+    async fn wal_bytes(&self) -> u64 {
+        let readers = Arc::clone(&self.shared.readers);
+        let mut path = store::path(&self.shared.data).into_os_string();
+        path.push("-wal");
+        let length = move || {
+            let file = readers.disk().open(Path::new(&path), false)?;
+            file.len()
+        };
+        match E::Runtime::spawn_blocking(length).await {
+            Ok(Ok(length)) => length,
+            // No such file means nothing to move.
+            Ok(Err(_)) | Err(_) => 0,
+        }
+    }
+}
+
+async fn blocking<E: Env, T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    match E::Runtime::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Fault::Database(Box::new(error))),
+    }
+}
+
+fn meta((applied, membership): (Option<LogId>, StoredMembership)) -> Meta {
+    SnapshotMeta {
+        last_log_id: applied,
+        last_membership: membership,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A fault as openraft takes it: the node stops.
+fn fatal(fault: Fault) -> io::Error {
+    io::Error::other(fault.to_string())
+}
+
+impl<E: Env> RaftSnapshotBuilder<Types<E::Runtime>> for State<E> {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot_> {
+        let durable = self
+            .with_store(Store::commit_durably)
+            .await
+            .map_err(fatal)?;
+        self.note_durable(durable.clone());
+        Ok(Snapshot {
+            meta: meta(durable),
+            snapshot: SnapshotData::Own,
+        })
+    }
+}
+
+type Snapshot_ =
+    openraft::type_config::alias::SnapshotOf<Types<crate::production::TokioRuntime>, SnapshotData>;
+
+impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Self;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        let store = lock(&self.shared.store);
+        Ok((store.standing().applied, store.membership().clone()))
+    }
+
+    async fn apply<S>(&mut self, entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<Types<E::Runtime>>>> + Unpin + OptionalSend,
+    {
+        let mut stretches = entries.ready_chunks(STRETCH_MAX_ENTRIES);
+        while let Some(stretch) = stretches.next().await {
+            let items = stretch.into_iter().collect::<io::Result<Vec<_>>>()?;
+            let (entries, responders): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+            let applied = self.apply_stretch(entries.into()).await.map_err(fatal)?;
+            for (responder, outcomes) in responders.into_iter().zip(applied.outcomes) {
+                if let Some(responder) = responder {
+                    responder.send(outcomes);
+                }
+            }
+            if !applied.events.is_empty() {
+                // Nobody may be watching, which is fine.
+                drop(self.shared.events.send(applied.events.into()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn install_snapshot(&mut self, meta: &Meta, snapshot: SnapshotData) -> io::Result<()> {
+        let SnapshotData::Received(path) = snapshot else {
+            // Its own state, after a start: it is already there.
+            return Ok(());
+        };
+        let disk = self.shared.readers.disk().clone();
+        let wanted = meta.last_log_id;
+        let work = move |store: &mut Store| {
+            store.replace(&disk, &path)?;
+            store::remove_database(&disk, &path);
+            match store.standing().applied == wanted {
+                true => store.commit_durably(),
+                false => Err(Fault::Corrupt(
+                    "a snapshot does not hold the state it announced",
+                )),
+            }
+        };
+        let durable = self.with_store(work).await.map_err(fatal)?;
+        self.note_durable(durable);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot_>> {
+        let meta = lock(&self.shared.durable).clone();
+        Ok(meta.map(|meta| Snapshot {
+            meta,
+            snapshot: SnapshotData::Own,
+        }))
+    }
+}

@@ -1,0 +1,269 @@
+//! From many callers to one log entry: what is ready together is proposed together.
+//!
+//! A group is what one caller asked for at once: a front door's single command, or the batch that
+//! another node forwarded. One entry is under way at a time, and everything that arrives in the
+//! meantime goes into the next one, so entries grow with the load by themselves.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft::errors::{ClientWriteError, RaftError};
+use openraft_rt::{AsyncRuntime, Select2};
+use rand::Rng as _;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::answer::WriteError;
+use crate::env::{Env, Runtime};
+use crate::node::{Leader, Node};
+use crate::peers::client::CallError;
+use crate::peers::wire::{Proposed, Request, Response};
+use crate::types::{Batch, Outcomes};
+
+/// Groups that may wait. With a thousand clients each waits for a few entries at most; past it
+/// they are told to come back rather than made to wait longer than a person would.
+pub const QUEUE_MAX: usize = 8 * 1024;
+
+/// Commands of one entry.
+const BATCH_MAX_COMMANDS: usize = 4096;
+
+/// Bytes of one entry: with its frame it must pass between nodes in one message.
+const BATCH_MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// Bytes of one command.
+pub const COMMAND_MAX_BYTES: usize = 1024 * 1024;
+
+/// How long a caller waits for its outcome; an election fits in several times.
+pub const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a client is told to wait when too much is waiting, in milliseconds.
+pub const RETRY_AFTER_MS: u64 = 500;
+
+/// How often is looked again whether there is a leader.
+const LEADER_RETRY: Duration = Duration::from_millis(15);
+
+/// Commands that were asked for together, and whom to tell.
+pub struct Group {
+    /// Encoded proposals.
+    pub proposals: Vec<Bytes>,
+    /// True if proposing them a second time does no harm: each has a request id.
+    pub repeatable: bool,
+    /// True if another node sent them here because it thinks that this one leads.
+    pub forwarded: bool,
+    /// Whether it has been proposed; shared with the caller, who may give up.
+    pub claim: Claim,
+    /// Whom to tell.
+    pub reply: oneshot::Sender<Result<Proposed, WriteError>>,
+}
+
+/// Settles the race between a caller that gives up and the batcher that proposes.
+#[derive(Clone, Default)]
+pub struct Claim(Arc<AtomicU8>);
+
+/// Nothing was proposed.
+const WAITING: u8 = 0;
+/// It is proposed now, or was and nobody knows how that ended.
+const PROPOSED: u8 = 1;
+/// The caller has given up.
+const ABANDONED: u8 = 2;
+
+impl Claim {
+    /// The caller gives up; true if nothing was proposed and nothing will be.
+    pub fn abandon(&self) -> bool {
+        self.0.swap(ABANDONED, Ordering::AcqRel) == WAITING
+    }
+
+    /// The batcher takes it; false if the caller has given up.
+    fn propose(&self) -> bool {
+        let not_abandoned = |state| (state != ABANDONED).then_some(PROPOSED);
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, not_abandoned)
+            .is_ok()
+    }
+
+    /// It was certainly not accepted: the caller may give up again without doubt.
+    fn withdraw(&self) {
+        let _ = self
+            .0
+            .compare_exchange(PROPOSED, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+/// How an attempt ended.
+enum Attempt {
+    /// Accepted and applied.
+    Done(Proposed),
+    /// Certainly not accepted; another attempt may go better.
+    Rejected,
+    /// Nobody knows.
+    Unknown,
+    /// Not accepted, and trying again at once would not help.
+    Refused(WriteError),
+}
+
+/// Proposes groups until the queue is closed.
+pub async fn run<E: Env>(node: Node<E>, mut queue: mpsc::Receiver<Group>) {
+    let mut carry = None;
+    loop {
+        let first = match carry.take() {
+            Some(group) => group,
+            None => match queue.recv().await {
+                Some(group) => group,
+                None => return,
+            },
+        };
+        let groups = gather(first, &mut queue, &mut carry);
+        propose(&node, groups).await;
+    }
+}
+
+fn gather(
+    first: Group,
+    queue: &mut mpsc::Receiver<Group>,
+    carry: &mut Option<Group>,
+) -> Vec<Group> {
+    let mut commands = first.proposals.len();
+    let mut bytes = first.bytes();
+    let mut groups = vec![first];
+    while let Ok(group) = queue.try_recv() {
+        commands += group.proposals.len();
+        bytes += group.bytes();
+        if commands > BATCH_MAX_COMMANDS || bytes > BATCH_MAX_BYTES {
+            *carry = Some(group);
+            break;
+        }
+        groups.push(group);
+    }
+    groups
+}
+
+impl Group {
+    fn bytes(&self) -> usize {
+        self.proposals.iter().map(Bytes::len).sum()
+    }
+
+    fn tell(self, result: Result<Proposed, WriteError>) {
+        // A caller that gave up has its answer already.
+        drop(self.reply.send(result));
+    }
+}
+
+async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
+    let mut doubtful = false;
+    loop {
+        // Those whose callers have given up meanwhile are left out.
+        groups.retain(|group| group.claim.propose());
+        if groups.is_empty() {
+            return;
+        }
+        let leader = node.leader();
+        if node.is_stopping() {
+            return refuse(groups, &WriteError::Stopping);
+        }
+        let attempt = match &leader {
+            Leader::Me => propose_here(node, &groups).await,
+            Leader::Peer(..) | Leader::Nobody if groups.iter().any(|group| group.forwarded) => {
+                groups = refuse_forwarded(groups);
+                Attempt::Rejected
+            }
+            Leader::Peer(id, address) => forward(node, &groups, *id, address).await,
+            Leader::Nobody => Attempt::Rejected,
+        };
+        match attempt {
+            Attempt::Done(proposed) => return share(groups, proposed),
+            Attempt::Refused(_) if doubtful => {
+                return refuse(groups, &WriteError::OutcomeUnknown);
+            }
+            Attempt::Refused(error) => return refuse(groups, &error),
+            Attempt::Rejected => {}
+            Attempt::Unknown => {
+                let (again, lost) = groups.into_iter().partition(|group| group.repeatable);
+                refuse(lost, &WriteError::OutcomeUnknown);
+                groups = again;
+                // They stay claimed: a caller that gives up now must know that it is in doubt.
+                doubtful = true;
+                E::Runtime::sleep(LEADER_RETRY).await;
+                continue;
+            }
+        }
+        if !doubtful {
+            groups.iter().for_each(|group| group.claim.withdraw());
+        }
+        E::Runtime::sleep(LEADER_RETRY).await;
+    }
+}
+
+/// A node that forwards here knows what to do when this one does not lead.
+fn refuse_forwarded(groups: Vec<Group>) -> Vec<Group> {
+    let (forwarded, own) = groups.into_iter().partition(|group| group.forwarded);
+    refuse(forwarded, &WriteError::NoLeader);
+    own
+}
+
+fn refuse(groups: Vec<Group>, error: &WriteError) {
+    groups
+        .into_iter()
+        .for_each(|group| group.tell(Err(error.clone())));
+}
+
+/// Gives each group its part of the outcomes.
+fn share(groups: Vec<Group>, proposed: Proposed) {
+    let mut outcomes = proposed.outcomes.into_iter();
+    for group in groups {
+        let part = outcomes.by_ref().take(group.proposals.len()).collect();
+        group.tell(Ok(Proposed {
+            outcomes: part,
+            log_id: proposed.log_id,
+        }));
+    }
+}
+
+fn proposals(groups: &[Group]) -> impl Iterator<Item = Bytes> {
+    groups
+        .iter()
+        .flat_map(|group| group.proposals.iter().cloned())
+}
+
+async fn propose_here<E: Env>(node: &Node<E>, groups: &[Group]) -> Attempt {
+    if !node.has_room() {
+        return Attempt::Refused(WriteError::DiskFull);
+    }
+    let mut seed = [0; 32];
+    E::Runtime::thread_rng().fill_bytes(&mut seed);
+    let at_ms = E::Runtime::wall_clock_ms();
+    let batch = Batch {
+        at_ms,
+        seed,
+        proposals: proposals(groups).collect(),
+    };
+    match node.raft().client_write(batch).await {
+        Ok(written) => {
+            let Outcomes(outcomes) = written.data;
+            Attempt::Done(Proposed {
+                outcomes,
+                log_id: written.log_id,
+            })
+        }
+        Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) => Attempt::Rejected,
+        Err(RaftError::APIError(_)) => Attempt::Unknown,
+        Err(RaftError::Fatal(_)) => Attempt::Refused(WriteError::OutcomeUnknown),
+    }
+}
+
+async fn forward<E: Env>(node: &Node<E>, groups: &[Group], id: u64, address: &str) -> Attempt {
+    let caller = node.peers().caller(id, address);
+    let request = Request::Propose(proposals(groups).collect());
+    let call = caller.call(&request, WRITE_DEADLINE);
+    let moved = node.leader_is_no_longer(id);
+    match E::Runtime::select2(Box::pin(call), Box::pin(moved)).await {
+        Select2::First(Ok(Response::Proposed(Ok(proposed)))) => Attempt::Done(proposed),
+        Select2::First(Ok(Response::Proposed(Err(error)))) => match error {
+            WriteError::NoLeader | WriteError::Stopping => Attempt::Rejected,
+            WriteError::OutcomeUnknown => Attempt::Unknown,
+            error => Attempt::Refused(error),
+        },
+        Select2::First(Ok(_) | Err(CallError::Unreachable(_))) => Attempt::Rejected,
+        Select2::First(Err(CallError::Lost)) | Select2::Second(()) => Attempt::Unknown,
+    }
+}
