@@ -1,1 +1,3 @@
-//! To be written.
+//! The JSON types of Consorcio's API and the client library that speaks it.
+
+pub mod types;

@@ -1,0 +1,133 @@
+//! The cluster, its nodes, and the replicated store.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a node is to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NodeRole {
+    /// Orders writes.
+    Leader,
+    /// Votes and replicates.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Replicates, does not vote yet.
+    Learner,
+}
+
+/// A node as the node that answers sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its random id, 16 hexadecimal digits; a wiped disk loses it.
+    pub id: String,
+    /// What it is.
+    pub role: NodeRole,
+    /// Base URL of its HTTP front door.
+    pub http: String,
+    /// The address its peers use.
+    pub peer: String,
+    /// Whether it answered a health check within the last two seconds.
+    pub healthy: bool,
+    /// How long ago it answered, in milliseconds; `null` if never.
+    pub last_contact_ms: Option<u64>,
+    /// Round trip of the last health check, in microseconds.
+    pub round_trip_us: Option<u64>,
+    /// Log index it had applied by then.
+    pub applied: u64,
+    /// Its state hash at that index, 64 hexadecimal digits.
+    pub state_hash: String,
+    /// Ids of the areas it is assigned.
+    pub areas: Vec<i64>,
+}
+
+/// The cluster as one node sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cluster {
+    /// Random id of the cluster, 32 hexadecimal digits.
+    pub id: String,
+    /// The node that answers.
+    pub node: String,
+    /// The leader's name; `null` when there is none.
+    pub leader: Option<String>,
+    /// Raft term.
+    pub term: u64,
+    /// Index of the last log entry known to be committed.
+    pub committed: u64,
+    /// Log index that the answering node has applied.
+    pub applied: u64,
+    /// Its state hash at that index, 64 hexadecimal digits.
+    pub state_hash: String,
+    /// Whether the answering node can serve: it knows a leader.
+    pub ready: bool,
+    /// Every node, in node order (`n2` before `n10`).
+    pub nodes: Vec<Node>,
+}
+
+/// Which nodes to ask about an area.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Route {
+    /// The area's id.
+    pub area: i64,
+    /// The nodes, best first: those the area is assigned to, then the other healthy ones.
+    pub nodes: Vec<RouteNode>,
+}
+
+/// A node of a [`Route`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RouteNode {
+    /// Its name.
+    pub name: String,
+    /// Base URL of its HTTP front door.
+    pub http: String,
+    /// Whether the area is assigned to it.
+    pub assigned: bool,
+    /// Whether it leads: writes need one hop less.
+    pub leader: bool,
+}
+
+/// With this, another node joins: `consorcio serve --join <token>`. It is a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JoinToken {
+    /// `consorcio://…`
+    pub token: String,
+}
+
+impl std::fmt::Debug for JoinToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("JoinToken").finish_non_exhaustive()
+    }
+}
+
+/// The version of a key, also in `ETag`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeyVersion {
+    /// 1 when the key was made, one more with each write. After a removal, the version the key
+    /// had; 0 if it did not exist.
+    pub version: i64,
+}
+
+/// Whether a node runs, or can serve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `live`, `ready` or `not ready`.
+    pub status: String,
+    /// The node that answers.
+    pub node: String,
+    /// The leader's name, if one is known.
+    pub leader: Option<String>,
+}
+
+/// Which program answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Version {
+    /// `consorcio`.
+    pub name: String,
+    /// The program's version.
+    pub version: String,
+    /// The API's version: the first part of its paths.
+    pub api: String,
+}
