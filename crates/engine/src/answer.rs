@@ -50,7 +50,8 @@ pub enum WriteError {
     },
     /// There is no leader to order writes; nothing was done.
     #[error(
-        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+        "there is no leader: fewer than half of the nodes can be reached, or an election is \
+         under way"
     )]
     NoLeader,
     /// The deadline passed, or the leader was lost while the write was under way: it may or may not
@@ -84,7 +85,8 @@ pub enum ReadError {
     },
     /// A linearizable read found no leader with a majority.
     #[error(
-        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+        "there is no leader: fewer than half of the nodes can be reached, or an election is \
+         under way"
     )]
     NoLeader,
     /// The replica did not reach the state the client has already seen within the time allowed.
@@ -108,7 +110,8 @@ pub enum ReadError {
 pub enum MembershipError {
     /// There is no leader to make the change.
     #[error(
-        "there is no leader: fewer than half of the nodes can be reached, or an election is under way"
+        "there is no leader: fewer than half of the nodes can be reached, or an election is \
+         under way"
     )]
     NoLeader,
     /// There is no node of that name.
