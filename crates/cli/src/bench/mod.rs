@@ -1,0 +1,79 @@
+//! `consorcio bench`: load and failure on this machine, with figures that can be quoted. Where
+//! another system is installed it is measured beside, in the same run.
+//!
+//! ```text
+//!   writes   writes a second, and how long each takes         beside etcd
+//!   failover from SIGKILL of the leader to the next write     beside etcd
+//!   sse      readers of the live feed: how late, how many missed
+//!   idle     memory of a node that does nothing; start to ready
+//!   news     bytes a post takes on disk; listing what is unread
+//! ```
+//!
+//! A measurement starts what it needs in a directory of its own and leaves nothing behind. Load
+//! comes from one thread without a runtime ([`load`]), because it shares the machine with what it
+//! measures.
+
+mod consorcio;
+mod etcd;
+mod failover;
+mod http;
+mod idle;
+mod interrupt;
+mod load;
+mod news;
+mod posts;
+mod process;
+mod report;
+mod sse;
+mod system;
+mod writes;
+
+use std::path::PathBuf;
+
+/// Measures this program on this machine.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Where the nodes keep their data: a directory on the disk to measure [default: the system's
+    /// directory for temporary files]
+    #[arg(long, global = true, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Writes a second with few and many clients, beside etcd where it is installed
+    Writes(writes::Args),
+    /// From SIGKILL of the leader to the first acknowledged write, beside etcd
+    Failover(failover::Args),
+    /// Readers of the live feed: how late a post arrives, and how many are missed
+    Sse(sse::Args),
+    /// Memory of a node that does nothing, and the time from start to ready
+    Idle(idle::Args),
+    /// Bytes a post takes on disk, and the time to list what is unread
+    News(news::Args),
+}
+
+/// Runs one measurement and prints its report.
+///
+/// # Errors
+///
+/// If a system does not start or answers a write with an error, or on Ctrl-C; what was started is
+/// stopped first.
+pub fn run(args: Args) -> anyhow::Result<()> {
+    interrupt::listen()?;
+    process::raise_file_limit();
+    let scratch = process::Scratch::new(args.dir.as_deref())?;
+    let report = match args.what {
+        What::Writes(args) => writes::run(&args, &scratch),
+        What::Failover(args) => failover::run(&args, &scratch),
+        What::Sse(args) => sse::run(&args, &scratch),
+        What::Idle(args) => idle::run(&args, &scratch),
+        What::News(args) => news::run(&args, &scratch),
+    }?;
+    report.print(args.json)
+}

@@ -1,0 +1,150 @@
+//! Writes a second: three nodes, every write durable on a majority before it is acknowledged.
+
+use std::time::Duration;
+
+use super::consorcio::Consorcio;
+use super::etcd::Etcd;
+use super::load::{Measured, Until};
+use super::process::Scratch;
+use super::report::{Cell, Report, median};
+use super::system::{NODES, System};
+
+/// `consorcio bench writes`
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Connections, each with one write under way; several counts are measured one after the other
+    #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
+    clients: Vec<usize>,
+    /// Seconds of each measurement; one second before it is not counted
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// How many times everything is measured, taking turns; medians are shown
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Which nodes the clients write to
+    #[arg(long, value_enum, default_value_t = Target::Leader)]
+    to: Target,
+    /// Leave etcd out
+    #[arg(long)]
+    alone: bool,
+}
+
+/// Which nodes the clients write to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Target {
+    /// All to the leader
+    Leader,
+    /// Evenly to all nodes
+    All,
+}
+
+/// Before each measurement, so that a cold start is not counted.
+const WARM_UP: Duration = Duration::from_secs(1);
+
+/// What the rounds of one system with one count of clients came to.
+#[derive(Default)]
+struct Figures {
+    rate: Vec<f64>,
+    p50_ms: Vec<f64>,
+    p99_ms: Vec<f64>,
+    refused: u64,
+}
+
+/// Measures and reports.
+pub fn run(args: &Args, scratch: &Scratch) -> anyhow::Result<Report> {
+    let systems = start(args, scratch)?;
+    let mut rows = Vec::new();
+    for &clients in &args.clients {
+        let mut figures: Vec<Figures> = systems.iter().map(|_| Figures::default()).collect();
+        for _ in 0..args.rounds {
+            for (system, figures) in systems.iter().zip(&mut figures) {
+                figures.add(&measure(system.as_ref(), clients, args)?);
+            }
+        }
+        rows.extend(rows_of(clients, &systems, &figures));
+    }
+    Ok(Report {
+        title: format!("Writes a second, {NODES} nodes, 64-byte values, synced on a majority"),
+        setting: setting(args, scratch),
+        columns: vec![
+            "clients", "system", "writes/s", "p50 ms", "p99 ms", "refused", "ratio",
+        ],
+        rows,
+    })
+}
+
+fn setting(args: &Args, scratch: &Scratch) -> Vec<String> {
+    let to = match args.to {
+        Target::Leader => "the leader",
+        Target::All => "all nodes evenly",
+    };
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    vec![
+        format!("nodes and load generator on one machine, {processors} processors"),
+        format!("data in {}", scratch.describe()),
+        format!(
+            "medians of {} rounds of {} s, taking turns",
+            args.rounds, args.seconds
+        ),
+        format!("a client is a connection with one write under way, to {to}"),
+    ]
+}
+
+fn start(args: &Args, scratch: &Scratch) -> anyhow::Result<Vec<Box<dyn System>>> {
+    let mut systems: Vec<Box<dyn System>> = vec![Box::new(Consorcio::start(scratch, NODES)?)];
+    if !args.alone && Etcd::version().is_some() {
+        systems.push(Box::new(Etcd::start(scratch)?));
+    }
+    Ok(systems)
+}
+
+fn measure(system: &dyn System, clients: usize, args: &Args) -> anyhow::Result<Measured> {
+    let all = system.addresses();
+    let addresses = match args.to {
+        Target::Leader => vec![all[system.leader()?]],
+        Target::All => all,
+    };
+    let measured = Duration::from_secs_f64(args.seconds);
+    system.write(
+        &addresses,
+        clients,
+        Until::Elapsed {
+            warm_up: WARM_UP,
+            measured,
+        },
+    )
+}
+
+impl Figures {
+    fn add(&mut self, measured: &Measured) {
+        self.rate.push(measured.rate());
+        self.p50_ms.push(measured.latency_ms(0.5));
+        self.p99_ms.push(measured.latency_ms(0.99));
+        self.refused += measured.refused;
+    }
+}
+
+/// One row for each system; the ratio is that of the first system to the row's.
+fn rows_of(clients: usize, systems: &[Box<dyn System>], figures: &[Figures]) -> Vec<Vec<Cell>> {
+    let rows = systems
+        .iter()
+        .zip(figures)
+        .enumerate()
+        .map(|(place, (system, row))| {
+            let ratio = median(&figures[0].rate) / median(&row.rate);
+            vec![
+                Cell::Number(clients as f64, 0),
+                Cell::Text(system.name()),
+                Cell::Number(median(&row.rate), 0),
+                Cell::Number(median(&row.p50_ms), 2),
+                Cell::Number(median(&row.p99_ms), 2),
+                Cell::Number(row.refused as f64, 0),
+                if place == 0 {
+                    Cell::Missing
+                } else {
+                    Cell::Number(ratio, 2)
+                },
+            ]
+        });
+    rows.collect()
+}
