@@ -94,17 +94,23 @@ impl Consorcio {
 
     /// Waits until a node says that it can serve; answers how long that took.
     fn wait_until_ready(&self, node: usize) -> anyhow::Result<Duration> {
-        wait_until("the node is ready", START_AT_MOST, || {
-            let mut http = Http::connect(self.address(node), PATIENCE)?;
-            let (status, _) = http.request("GET", "/health/ready", "", b"")?;
-            Ok(status == 200)
-        })
+        wait_until(
+            "the node is ready",
+            START_AT_MOST,
+            &self.nodes[node..=node],
+            || {
+                let mut http = Http::connect(self.address(node), PATIENCE)?;
+                let (status, _) = http.request("GET", "/health/ready", "", b"")?;
+                Ok(status == 200)
+            },
+        )
     }
 
     fn wait_until_whole(&self) -> anyhow::Result<()> {
         wait_until(
             "every node votes and follows one leader",
             START_AT_MOST,
+            &self.nodes,
             || {
                 let seen: Result<Vec<_>, _> =
                     (0..self.nodes.len()).map(|n| self.status(n)).collect();

@@ -88,6 +88,7 @@ impl Etcd {
         wait_until(
             "every node of etcd follows one leader",
             START_AT_MOST,
+            &self.nodes,
             || {
                 let statuses: Result<Vec<_>, _> =
                     (0..NODES).map(|node| self.status(node)).collect();

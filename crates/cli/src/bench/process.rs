@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::interrupt;
 
@@ -62,7 +63,14 @@ fn file_system(path: &Path) -> Option<String> {
 }
 
 /// A process that is killed when nobody needs it any more.
-pub struct Process(Child);
+pub struct Process {
+    child: Child,
+    /// Where it writes what it has to say.
+    log: PathBuf,
+}
+
+/// The end of a log that an error quotes, in lines.
+const LOG_QUOTED: usize = 10;
 
 impl Process {
     /// Starts it. What it prints goes to the end of the file `log`.
@@ -74,30 +82,46 @@ impl Process {
             .stdout(output.try_clone()?)
             .stderr(output);
         let program = command.get_program().to_string_lossy().into_owned();
-        Ok(Process(
-            command
-                .spawn()
-                .with_context(|| format!("cannot start {program}"))?,
-        ))
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {program}"))?;
+        Ok(Process {
+            child,
+            log: log.to_owned(),
+        })
     }
 
     /// Kills it with SIGKILL and waits until it is gone.
     pub fn kill(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Asks it to stop with SIGTERM and waits until it is gone.
     pub fn terminate(&mut self) -> anyhow::Result<()> {
-        let id = rustix::process::Pid::from_child(&self.0);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-        self.0.wait()?;
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM)?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Fails if it has ended, and quotes the last it said.
+    pub fn still_runs(&self) -> anyhow::Result<()> {
+        use rustix::process::{WaitId, WaitIdOptions, waitid};
+        // Only looked at: whoever owns the process collects its end.
+        let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        if waitid(WaitId::Pid(Pid::from_child(&self.child)), look)?.is_some() {
+            let log = fs::read_to_string(&self.log).unwrap_or_default();
+            let lines: Vec<_> = log.lines().collect();
+            let quoted = lines[lines.len().saturating_sub(LOG_QUOTED)..].join("\n");
+            bail!("a node ended; the last it said:\n{quoted}");
+        }
         Ok(())
     }
 
     /// Memory it holds now (`VmRSS`), in bytes.
     pub fn resident_bytes(&self) -> anyhow::Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib: u64 = line
             .unwrap_or_default()
@@ -126,15 +150,17 @@ pub fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
 }
 
 /// Waits until `condition` holds; an error of it counts as "not yet" and is told at the end.
-/// Answers how long it took.
+/// Answers how long it took. Fails at once if one of the processes has ended.
 pub fn wait_until(
     what: &str,
     at_most: Duration,
+    processes: &[Process],
     mut condition: impl FnMut() -> anyhow::Result<bool>,
 ) -> anyhow::Result<Duration> {
     let started = Instant::now();
     loop {
         interrupt::check()?;
+        processes.iter().try_for_each(Process::still_runs)?;
         let answer = condition();
         if matches!(answer, Ok(true)) {
             return Ok(started.elapsed());

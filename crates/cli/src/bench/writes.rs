@@ -22,7 +22,7 @@ pub struct Args {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Which nodes the clients write to
-    #[arg(long, value_enum, default_value_t = Target::Leader)]
+    #[arg(long, value_enum, default_value_t = Target::All)]
     to: Target,
     /// Leave etcd out
     #[arg(long)]
@@ -34,7 +34,7 @@ pub struct Args {
 enum Target {
     /// All to the leader
     Leader,
-    /// Evenly to all nodes
+    /// Evenly to all nodes, the first to the leader
     All,
 }
 
@@ -76,7 +76,7 @@ pub fn run(args: &Args, scratch: &Scratch) -> anyhow::Result<Report> {
 fn setting(args: &Args, scratch: &Scratch) -> Vec<String> {
     let to = match args.to {
         Target::Leader => "the leader",
-        Target::All => "all nodes evenly",
+        Target::All => "all nodes evenly, the first to the leader",
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     vec![
@@ -99,11 +99,13 @@ fn start(args: &Args, scratch: &Scratch) -> anyhow::Result<Vec<Box<dyn System>>>
 }
 
 fn measure(system: &dyn System, clients: usize, args: &Args) -> anyhow::Result<Measured> {
-    let all = system.addresses();
-    let addresses = match args.to {
-        Target::Leader => vec![all[system.leader()?]],
-        Target::All => all,
-    };
+    let leader = system.leader()?;
+    let mut addresses = system.addresses();
+    // The first client, and so a client that is alone, writes to the leader.
+    addresses.rotate_left(leader);
+    if args.to == Target::Leader {
+        addresses.truncate(1);
+    }
     let measured = Duration::from_secs_f64(args.seconds);
     system.write(
         &addresses,
