@@ -123,7 +123,13 @@ impl<E: Env> Node<E> {
         let membership = metrics.membership_config.membership();
         let leader = metrics.current_leader;
         let name_of = |id: NodeId| membership.get_node(&id).map(|member| member.name.clone());
-        let is_voter = |id: NodeId| membership.voter_ids().any(|voter| voter == id);
+        // While voters are being changed, a vote counts for sure only if old and new agree on it.
+        let is_voter = |id: NodeId| {
+            membership
+                .get_joint_config()
+                .iter()
+                .all(|c| c.contains(&id))
+        };
         let role = |id: NodeId| match () {
             () if leader == Some(id) => Role::Leader,
             () if !is_voter(id) => Role::Learner,

@@ -17,7 +17,7 @@ use crate::identity::JoinToken;
 use crate::node::{InstantOf, Leader, Node, StartError};
 use crate::peers::client::CallError;
 use crate::peers::wire::{Candidate, JoinError, Request, Response};
-use crate::types::{Member, NodeId};
+use crate::types::{Member, Membership, NodeId};
 
 /// How often a leader looks after the members.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -93,13 +93,22 @@ pub async fn run<E: Env>(node: Node<E>) {
 
 type Change = ChangeMembers<NodeId, Member>;
 
+/// True while a change of voters is half done: both the old and the new ones must agree.
+pub(crate) fn is_joint(membership: &Membership) -> bool {
+    membership.get_joint_config().len() > 1
+}
+
 /// The next change the members need, if any.
 fn due<E: Env>(node: &Node<E>) -> Option<(Change, String)> {
     let metrics = node.raft().metrics();
     let metrics = metrics.borrow_watched().clone();
     let membership = metrics.membership_config.membership();
-    if membership.get_joint_config().len() > 1 {
-        return None;
+    if is_joint(membership) {
+        // The leader that began the change is gone, or could not finish it: do it for him.
+        return Some((
+            ChangeMembers::AddVoterIds(BTreeSet::new()),
+            "a change is finished".into(),
+        ));
     }
     let voters: BTreeSet<NodeId> = membership.voter_ids().collect();
     let last = metrics.last_log_index.unwrap_or_default();

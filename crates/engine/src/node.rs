@@ -442,6 +442,10 @@ impl<E: Env> Node<E> {
         if self.leader() != Leader::Me {
             return;
         }
+        let settled = E::Runtime::timeout(HANDOVER_DEADLINE, Box::pin(self.members_settled()));
+        if settled.await.is_err() {
+            tracing::warn!("a change of the members is still under way");
+        }
         tracing::info!(to = successor, "handing over leadership");
         if self
             .inner
@@ -457,6 +461,18 @@ impl<E: Env> Node<E> {
         match E::Runtime::timeout(HANDOVER_DEADLINE, Box::pin(gone)).await {
             Ok(()) => tracing::info!("leadership is handed over"),
             Err(_) => tracing::warn!("nobody took over leadership in time"),
+        }
+    }
+
+    /// Waits until no change of voters is half done: without this node it could not be finished.
+    async fn members_settled(&self) {
+        let joint = || {
+            let metrics = self.inner.raft.metrics();
+            let metrics = metrics.borrow_watched();
+            members::is_joint(metrics.membership_config.membership())
+        };
+        while joint() {
+            E::Runtime::sleep(POLL).await;
         }
     }
 

@@ -206,13 +206,7 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
         S: Stream<Item = AppendEntriesRequest<C<E>>> + OptionalSend + Unpin + 'static,
     {
         Box::pin(async move {
-            let halves = match self.append.take() {
-                Some(halves) => halves,
-                None => self
-                    .connect(Purpose::Append)
-                    .await
-                    .map_err(|e| broken::<E>(&e))?,
-            };
+            let halves = self.append.take();
             let timeout = option.soft_ttl().max(APPEND_TIMEOUT_MIN);
             let pipeline = Pipeline {
                 link: self,
@@ -285,7 +279,8 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
 /// answered; otherwise nobody could tell which answer belongs to which request.
 struct Pipeline<'s, E: Env, S> {
     link: &'s mut Link<E>,
-    halves: Halves<E>,
+    /// Made for the first request: openraft waits in its input before it tries a dead node again.
+    halves: Option<Halves<E>>,
     input: Option<S>,
     sent: usize,
     timeout: Duration,
@@ -306,7 +301,7 @@ where
                 Some((Ok(answer), go_on.then_some(pipeline)))
             }
             Ok(None) => {
-                pipeline.link.append = Some(pipeline.halves);
+                pipeline.link.append = pipeline.halves;
                 None
             }
             Err(error) => Some((Err(broken::<E>(&error)), None)),
@@ -316,13 +311,12 @@ where
     /// The next answer; `None` when all requests are sent and answered.
     async fn step(&mut self) -> io::Result<Option<StreamAppendResult<C<E>>>> {
         loop {
-            let (sender, receiver) = &mut self.halves;
             let input = self.input.as_mut().filter(|_| self.sent < PIPELINE_MAX);
-            let request = match (input, self.sent) {
-                (None, 0) => return Ok(None),
-                (Some(input), 0) => input.next().await,
-                (None, _) => return self.answer().await.map(Some),
-                (Some(input), _) => {
+            let request = match (input, self.sent, &mut self.halves) {
+                (None, 0, _) => return Ok(None),
+                (Some(input), 0, _) | (Some(input), _, None) => input.next().await,
+                (None, _, _) => return self.answer().await.map(Some),
+                (Some(input), _, Some((_, receiver))) => {
                     let answer = E::Runtime::timeout(self.timeout, receiver.receive());
                     match E::Runtime::select2(answer, input.next()).await {
                         Select2::First(frame) => return self.read(frame.map_err(late)?).map(Some),
@@ -331,20 +325,28 @@ where
                 }
             };
             match request {
-                Some(request) => {
-                    let frame = wire::encode(&request);
-                    E::Runtime::timeout(self.timeout, sender.send(frame))
-                        .await
-                        .map_err(late)??;
-                    self.sent += 1;
-                }
+                Some(request) => self.send(&request).await?,
                 None => self.input = None,
             }
         }
     }
 
+    async fn send(&mut self, request: &AppendEntriesRequest<C<E>>) -> io::Result<()> {
+        if self.halves.is_none() {
+            self.halves = Some(self.link.connect(Purpose::Append).await?);
+        }
+        let (sender, _) = self.halves.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let sending = sender.send(wire::encode(request));
+        E::Runtime::timeout(self.timeout, sending)
+            .await
+            .map_err(late)??;
+        self.sent += 1;
+        Ok(())
+    }
+
     async fn answer(&mut self) -> io::Result<StreamAppendResult<C<E>>> {
-        let frame = E::Runtime::timeout(self.timeout, self.halves.1.receive()).await;
+        let (_, receiver) = self.halves.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        let frame = E::Runtime::timeout(self.timeout, receiver.receive()).await;
         self.read(frame.map_err(late)?)
     }
 
