@@ -178,7 +178,7 @@ fn broken<E: Env>(error: &io::Error) -> RPCError<C<E>> {
 }
 
 impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
-    type SnapshotData = SnapshotData;
+    type SnapshotData = SnapshotData<E>;
 
     /// openraft streams all appends; a single one is a stream of one.
     async fn append_entries(
@@ -248,7 +248,7 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
     async fn full_snapshot(
         &mut self,
         vote: Vote,
-        _snapshot: openraft::type_config::alias::SnapshotOf<C<E>, SnapshotData>,
+        _snapshot: openraft::type_config::alias::SnapshotOf<C<E>, SnapshotData<E>>,
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<C<E>>, StreamingError<C<E>>> {

@@ -86,10 +86,9 @@ impl<E: Env> Clone for State<E> {
 }
 
 /// A snapshot as openraft passes it around.
-#[derive(Debug)]
-pub enum SnapshotData {
-    /// This node's own state: copied when it is sent, see [`State::copy`].
-    Own,
+pub enum SnapshotData<E: Env> {
+    /// The state of a node as it is: copied when it is sent or installed, see [`State::copy`].
+    Live(State<E>),
     /// A database received from the leader.
     Received(PathBuf),
 }
@@ -310,9 +309,9 @@ fn fatal(fault: Fault) -> io::Error {
 }
 
 impl<E: Env> RaftSnapshotBuilder<Types<E::Runtime>> for State<E> {
-    type SnapshotData = SnapshotData;
+    type SnapshotData = SnapshotData<E>;
 
-    async fn build_snapshot(&mut self) -> io::Result<Snapshot_> {
+    async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<E>> {
         let durable = self
             .with_store(Store::commit_durably)
             .await
@@ -320,16 +319,18 @@ impl<E: Env> RaftSnapshotBuilder<Types<E::Runtime>> for State<E> {
         self.note_durable(durable.clone());
         Ok(Snapshot {
             meta: meta(durable),
-            snapshot: SnapshotData::Own,
+            snapshot: SnapshotData::Live(self.clone()),
         })
     }
 }
 
-type Snapshot_ =
-    openraft::type_config::alias::SnapshotOf<Types<crate::production::TokioRuntime>, SnapshotData>;
+type SnapshotOf<E> = openraft::type_config::alias::SnapshotOf<
+    Types<crate::production::TokioRuntime>,
+    SnapshotData<E>,
+>;
 
 impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
-    type SnapshotData = SnapshotData;
+    type SnapshotData = SnapshotData<E>;
     type SnapshotBuilder = Self;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
@@ -363,10 +364,18 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         self.clone()
     }
 
-    async fn install_snapshot(&mut self, meta: &Meta, snapshot: SnapshotData) -> io::Result<()> {
-        let SnapshotData::Received(path) = snapshot else {
+    async fn install_snapshot(&mut self, meta: &Meta, snapshot: SnapshotData<E>) -> io::Result<()> {
+        let path = match snapshot {
+            SnapshotData::Received(path) => path,
             // Its own state, after a start: it is already there.
-            return Ok(());
+            SnapshotData::Live(source) if Arc::ptr_eq(&source.shared, &self.shared) => {
+                return Ok(());
+            }
+            SnapshotData::Live(source) => {
+                let path = self.scratch("install.db");
+                source.copy(path.clone()).await.map_err(fatal)?;
+                path
+            }
         };
         let disk = self.shared.readers.disk().clone();
         let wanted = meta.last_log_id;
@@ -385,11 +394,11 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         Ok(())
     }
 
-    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot_>> {
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<E>>> {
         let meta = lock(&self.shared.durable).clone();
         Ok(meta.map(|meta| Snapshot {
             meta,
-            snapshot: SnapshotData::Own,
+            snapshot: SnapshotData::Live(self.clone()),
         }))
     }
 }
