@@ -218,9 +218,9 @@ impl<F: File> Scan<F> {
         if frame::any_valid_from(bytes, end, segment.salt, sequence) {
             return Err(damaged());
         }
-        for name in later {
-            let header = read_header(&disk.open(&dir.join(name), false)?)?;
-            if header.is_some_and(|header| header.first > sequence) {
+        if let Some(next) = later.first() {
+            let header = read_header(&disk.open(&dir.join(next), false)?)?;
+            if header.is_some_and(|header| header.first != sequence) {
                 return Err(damaged());
             }
         }
