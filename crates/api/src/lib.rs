@@ -1,3 +1,6 @@
 //! The JSON types of Consorcio's API and the client library that speaks it.
 
+pub mod client;
 pub mod types;
+
+pub use client::{Client, Error};
