@@ -1,1 +1,53 @@
-fn main() {}
+//! The `consorcio` program: a table of contents of its roles.
+
+mod failure;
+mod logging;
+mod serve;
+mod settings;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+const EXAMPLES: &str = "\
+Examples:
+  consorcio up --demo                       three nodes on this machine, with something to read
+  consorcio serve --name sur --join URL     one more node, on another machine
+  consorcio account login ana               sign in; the password is asked for
+  consorcio news list Obras --unread        what is new in an area
+  consorcio cluster status --watch          who is alive, who leads
+
+Exit codes:
+  0 done   1 refused or failed   2 wrong usage or configuration   3 no node can be reached or serve
+  4 not signed in or not allowed   5 no such thing   6 a change may or may not have been made
+
+Every command explains itself: consorcio news --help, consorcio news post --help.";
+
+/// News, agreed on by a few ordinary machines: losing one of them loses nothing.
+#[derive(Parser)]
+#[command(name = "consorcio", version, after_help = EXAMPLES, propagate_version = true)]
+struct Program {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    Up(up::Args),
+    Serve(Box<serve::Args>),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Program::parse().role {
+        Role::Up(args) => up::run(args),
+        Role::Serve(args) => serve::run(*args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("consorcio: {failure}");
+            failure.code()
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `consorcio serve`: one node.
+
+mod compose;
+mod data;
+mod listen;
+mod stop;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::failure::{Failure, Outcome};
+use crate::logging;
+use crate::settings::{self, Given, Settings};
+
+pub use data::{Data, TOKEN_FILE};
+pub use listen::taken;
+
+const EXAMPLES: &str = "\
+Examples:
+  consorcio serve                                     a cluster of one, in ./data/n1
+  consorcio serve --name sur --data /var/lib/consorcio \\
+      --http 0.0.0.0:8080 --http-url http://sur.lan:8080 \\
+      --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
+  consorcio serve --config sur.toml --print-config    what holds in the end, and stop
+
+Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
+Secrets are not flags: CONSORCIO_ADMIN_PASSWORD and CONSORCIO_JOIN, or the name of a file that holds
+them in CONSORCIO_ADMIN_PASSWORD_FILE and CONSORCIO_JOIN_FILE.
+The node stops on SIGTERM or Ctrl-C: it hands over what it leads and finishes what it has begun.";
+
+/// Run one node.
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Read settings from this TOML file.
+    #[arg(long, value_name = "FILE", env = "CONSORCIO_CONFIG")]
+    config: Option<PathBuf>,
+
+    /// Join the cluster whose `consorcio cluster token` this is, at the first start.
+    #[arg(long, value_name = "URL")]
+    join: Option<String>,
+
+    /// Show the settings that hold, without the secrets, and stop.
+    #[arg(long)]
+    print_config: bool,
+
+    /// Stop when standard input ends: whoever started this node is gone.
+    #[arg(long, hide = true)]
+    supervised: bool,
+
+    #[command(flatten)]
+    settings: Given,
+}
+
+/// Runs a node until it is told to stop.
+pub fn run(args: Args) -> Outcome {
+    let flags = Given {
+        join: args.join,
+        ..args.settings
+    };
+    let settings = settings::load(flags, args.config.as_deref())?;
+    if args.print_config {
+        let shown = std::io::stdout().write_all(settings.shown().as_bytes());
+        return shown.map_err(Failure::failed);
+    }
+    logging::start(&settings.log, settings.log_json)?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+    let result = runtime.block_on(serve(settings, args.supervised));
+    // What still blocks (a read of a slow disk) must not keep a stopped node alive.
+    runtime.shutdown_timeout(stop::LINGER);
+    result
+}
+
+async fn serve(settings: Settings, supervised: bool) -> Outcome {
+    let data = Data::claim(&settings.data)?;
+    let http = listen::bind(settings.http, "HTTP", "--http").await?;
+    let peer = listen::bind(settings.peer, "peers", "--peer").await?;
+    let stop = CancellationToken::new();
+    stop::watch(stop.clone(), supervised)?;
+    info!(name = settings.name, data = %settings.data.display(), "starting");
+    compose::compose(settings, data, http, peer, stop).await?;
+    info!("stopped");
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! The settings of a node: defaults < file < environment < flags.
+//!
+//! [`settings!`] is given each setting once (what it means, its type, its default and its
+//! variable) and makes two structs of them: [`Given`], what one source says, and [`Settings`], what
+//! holds in the end.
+
+mod load;
+
+pub use load::load;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Outcome};
+
+macro_rules! settings {
+    ($(
+        $(#[doc = $doc:literal])+
+        $(#[arg($($arg:tt)*)])?
+        $name:ident: $type:ty = $default:expr, $variable:literal;
+    )+) => {
+        /// What one source says: a file, or the flags with the environment. The rest is `None`.
+        #[derive(Args, Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Given {
+            $(
+                $(#[doc = $doc])+
+                #[arg(long, env = $variable, hide_env_values = true)]
+                $(#[arg($($arg)*)])?
+                pub $name: Option<$type>,
+            )+
+            /// The password of the administrator made at the first start; never a flag.
+            #[arg(skip)]
+            pub admin_password: Option<String>,
+            /// The secret of the cluster to join, as a flag it is `--join`.
+            #[arg(skip)]
+            pub join: Option<String>,
+        }
+
+        /// The settings that hold.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        pub struct Settings {
+            $(
+                $(#[doc = $doc])+
+                pub $name: $type,
+            )+
+            /// The password of the administrator made at the first start; generated if absent.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub admin_password: Option<String>,
+            /// The secret of the cluster to join at the first start.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub join: Option<String>,
+        }
+
+        impl Given {
+            /// What this source says, and where it says nothing, what `below` says.
+            pub fn over(self, below: Given) -> Given {
+                Given {
+                    $($name: self.$name.or(below.$name),)+
+                    admin_password: self.admin_password.or(below.admin_password),
+                    join: self.join.or(below.join),
+                }
+            }
+
+            fn over_defaults(self) -> Settings {
+                Settings {
+                    $($name: self.$name.unwrap_or_else(|| $default),)+
+                    admin_password: self.admin_password,
+                    join: self.join,
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// Name of the node, unlike every other's in the cluster.
+    name: String = "n1".to_owned(), "CONSORCIO_NAME";
+
+    /// Directory that holds all that the node keeps; by default `data/` and the node's name.
+    #[arg(value_name = "DIR")]
+    data: PathBuf = PathBuf::new(), "CONSORCIO_DATA";
+
+    /// Address where browsers, clients and scripts are served.
+    #[arg(value_name = "ADDRESS")]
+    http: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8080)), "CONSORCIO_HTTP";
+
+    /// URL under which others reach that address, if it is another; it is told to clients.
+    #[arg(value_name = "URL")]
+    http_url: String = String::new(), "CONSORCIO_HTTP_URL";
+
+    /// Address where the other nodes are served.
+    #[arg(value_name = "ADDRESS")]
+    peer: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 7070)), "CONSORCIO_PEER";
+
+    /// `host:port` under which the other nodes reach that address, if it is another.
+    #[arg(value_name = "HOST:PORT")]
+    peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
+
+    /// Fill a new cluster with members, areas and posts of an invented association.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    demo: bool = false, "CONSORCIO_DEMO";
+
+    /// Write logs as JSON, one object a line.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    log_json: bool = false, "CONSORCIO_LOG_JSON";
+
+    /// What is logged: error, warn, info, debug or trace, also by module: `info,engine=debug`.
+    #[arg(value_name = "LEVEL")]
+    log: String = "info".to_owned(), "CONSORCIO_LOG";
+}
+
+impl Settings {
+    /// Adds what follows from other settings, and refuses what cannot work.
+    fn complete(mut self) -> Outcome<Self> {
+        check_name(&self.name)?;
+        if self.data.as_os_str().is_empty() {
+            self.data = PathBuf::from("data").join(&self.name);
+        }
+        if self.http_url.is_empty() {
+            self.http_url = format!("http://{}", reachable(self.http, "http", "http-url")?);
+        }
+        if self.peer_address.is_empty() {
+            self.peer_address = reachable(self.peer, "peer", "peer-address")?;
+        }
+        self.http_url
+            .truncate(self.http_url.trim_end_matches('/').len());
+        Ok(self)
+    }
+
+    /// The settings as a file would say them, without the secrets.
+    pub fn shown(&self) -> String {
+        let mask = |secret: &Option<String>| secret.as_ref().map(|_| "(hidden)".to_owned());
+        let masked = Settings {
+            admin_password: mask(&self.admin_password),
+            join: mask(&self.join),
+            ..self.clone()
+        };
+        // All fields have a TOML form.
+        toml::to_string(&masked).unwrap_or_default()
+    }
+}
+
+/// A name goes into paths, tables and logs.
+fn check_name(name: &str) -> Outcome {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let starts = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if starts && name.len() <= NAME_MAX_BYTES && name.chars().all(fits) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{name:?} is no name for a node: use up to {NAME_MAX_BYTES} letters, digits, '-', '_' and '.'"
+    )))
+}
+
+/// A node's name is at most this long: it fits a table's column and a log line's prefix.
+const NAME_MAX_BYTES: usize = 32;
+
+/// The address as others can use it.
+fn reachable(address: SocketAddr, listens: &str, says: &str) -> Outcome<String> {
+    if address.ip().is_unspecified() {
+        return Err(Failure::usage(format!(
+            "--{listens} {address} listens on every address: say with --{says} under which one \
+             others reach this node"
+        )));
+    }
+    Ok(address.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn given(text: &str) -> Given {
+        toml::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_follows_from_other_settings() {
+        let settings = given("name = \"sur\"").over_defaults().complete().unwrap();
+        assert_eq!(settings.data, PathBuf::from("data/sur"));
+        assert_eq!(settings.http_url, "http://127.0.0.1:8080");
+        assert_eq!(settings.peer_address, "127.0.0.1:7070");
+        let told = given("http = \"0.0.0.0:80\"\nhttp_url = \"http://sur.example/\"");
+        assert_eq!(
+            told.over_defaults().complete().unwrap().http_url,
+            "http://sur.example"
+        );
+    }
+
+    #[test]
+    fn a_node_that_listens_everywhere_must_say_where_it_is() {
+        for (text, flag) in [
+            ("http = \"0.0.0.0:80\"", "--http-url"),
+            ("peer = \"[::]:7070\"", "--peer-address"),
+        ] {
+            let failure = given(text).over_defaults().complete().unwrap_err();
+            assert!(failure.message.contains(flag), "{failure}");
+        }
+    }
+
+    #[test]
+    fn names_are_plain() {
+        for name in ["", "a b", "../x", ".hidden", "ñ", &"n".repeat(33)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        assert!(check_name("n1").is_ok() && check_name("sede-sur.2").is_ok());
+    }
+
+    #[test]
+    fn what_is_above_wins_and_secrets_are_masked() {
+        let above = given("log = \"debug\"\nadmin_password = \"muy secreto\"");
+        let below = given("log = \"warn\"\nname = \"n7\"");
+        let settings = above.over(below).over_defaults().complete().unwrap();
+        assert_eq!(
+            (settings.log.as_str(), settings.name.as_str()),
+            ("debug", "n7")
+        );
+        let shown = settings.shown();
+        assert!(shown.contains("admin_password = \"(hidden)\"") && !shown.contains("secreto"));
+        assert_eq!(given(&shown).over_defaults().complete().unwrap().name, "n7");
+    }
+}

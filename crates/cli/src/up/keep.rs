@@ -1,0 +1,197 @@
+//! Keeps one node running.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::child::{FirstStart, Launcher, Running};
+use super::lines;
+use super::plan::{Node, Plan};
+use super::screen::{Screen, State};
+use crate::failure::{Exit, Failure, Outcome};
+
+/// A node that died is started again after this long; each time in a row it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest pause before a new start.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A node that ran this long has not died in a row.
+const STEADY: Duration = Duration::from_secs(30);
+
+/// How often to look whether the first node has written the secret to join with.
+const TOKEN_POLL: Duration = Duration::from_millis(50);
+
+/// Runs one node, again and again.
+pub struct Keeper {
+    node: Node,
+    plan: Arc<Plan>,
+    launcher: Arc<Launcher>,
+    screen: Screen,
+    stop: CancellationToken,
+}
+
+impl Keeper {
+    pub fn new(
+        node: Node,
+        plan: Arc<Plan>,
+        launcher: Arc<Launcher>,
+        screen: Screen,
+        stop: CancellationToken,
+    ) -> Self {
+        Keeper {
+            node,
+            plan,
+            launcher,
+            screen,
+            stop,
+        }
+    }
+
+    /// Runs the node until `stop`. An error means that it cannot run at all.
+    pub async fn run(self) -> Outcome {
+        let mut pause = FIRST_PAUSE;
+        while let Some(mut running) = self.start().await? {
+            let began = Instant::now();
+            let logs = lines::follow(running.logs.take(), self.node.place, self.screen.clone());
+            let logs = tokio::spawn(logs);
+            let status = tokio::select! {
+                status = running.ended() => status,
+                () = self.stop.cancelled() => {
+                    self.end(running).await;
+                    // What it still has to say about its end.
+                    let _ = logs.await;
+                    return Ok(());
+                }
+            };
+            let _ = logs.await;
+            if began.elapsed() > STEADY {
+                pause = FIRST_PAUSE;
+            }
+            self.judge(status.map_err(Failure::failed)?, pause)?;
+            if self.pass(pause).await.is_none() {
+                break;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        Ok(())
+    }
+
+    /// Starts the node, once it can; `None` if all is to stop.
+    async fn start(&self) -> Outcome<Option<Running>> {
+        let first_node = self.plan.first_start && self.node.place == 0;
+        let join_file = if first_node || self.has_run() {
+            None
+        } else {
+            match self.token_file().await {
+                Some(file) => Some(file),
+                None => return Ok(None),
+            }
+        };
+        if self.stop.is_cancelled() {
+            return Ok(None);
+        }
+        let first = FirstStart {
+            join_file: join_file.as_deref(),
+            admin_password: self
+                .plan
+                .generated_password
+                .as_deref()
+                .filter(|_| first_node),
+            demo: self.plan.demo && self.node.place == 0,
+        };
+        let running = self.launcher.start(&self.node, &first).map_err(|error| {
+            Failure::failed(format!(
+                "cannot start a process for {}: {error}",
+                self.node.name
+            ))
+        })?;
+        self.screen
+            .set(self.node.place, State::Running(running.id().unwrap_or(0)));
+        Ok(Some(running))
+    }
+
+    fn has_run(&self) -> bool {
+        self.node.token_file().exists()
+    }
+
+    /// Waits for the secret to join with.
+    async fn token_file(&self) -> Option<std::path::PathBuf> {
+        loop {
+            if let Some(file) = self.plan.token_file() {
+                return Some(file);
+            }
+            self.pass(TOKEN_POLL).await?;
+        }
+    }
+
+    /// Lets time pass; `None` if all is to stop.
+    async fn pass(&self, pause: Duration) -> Option<()> {
+        tokio::select! {
+            () = sleep(pause) => Some(()),
+            () = self.stop.cancelled() => None,
+        }
+    }
+
+    async fn end(&self, mut running: Running) {
+        self.screen.set(self.node.place, State::Stopping);
+        if !running.stop().await {
+            self.screen
+                .say(self.node.place, "did not stop in time and was killed");
+        }
+        self.screen.set(self.node.place, State::Stopped);
+    }
+
+    /// Says how the node ended, and whether another start can help.
+    fn judge(&self, status: ExitStatus, pause: Duration) -> Outcome {
+        let how = describe(status);
+        self.screen.set(self.node.place, State::Down);
+        if status.code() == Some(Exit::Usage as i32) {
+            return Err(Failure::usage(format!(
+                "{} {how}: see its last line",
+                self.node.name
+            )));
+        }
+        let seconds = pause.as_secs_f32();
+        self.screen.say(
+            self.node.place,
+            &format!("{how}; starting it again in {seconds} s"),
+        );
+        Ok(())
+    }
+}
+
+/// How a process ended, as the rest of a sentence.
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(0), _) => "stopped".to_owned(),
+        (Some(code), _) => format!("failed with exit code {code}"),
+        (None, Some(9)) => "was killed (SIGKILL)".to_owned(),
+        (None, Some(15)) => "was ended (SIGTERM)".to_owned(),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_described() {
+        // The low seven bits of a wait status are the signal, the next byte the exit code.
+        let cases = [
+            (0, "stopped"),
+            (9, "was killed (SIGKILL)"),
+            (11, "was ended by signal 11"),
+            (3 << 8, "failed with exit code 3"),
+        ];
+        for (raw, expected) in cases {
+            assert_eq!(describe(ExitStatus::from_raw(raw)), expected);
+        }
+    }
+}

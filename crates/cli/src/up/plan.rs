@@ -1,0 +1,377 @@
+//! Which nodes there will be, where, and whether that can be.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::{Failure, Outcome};
+use crate::serve::{Data, TOKEN_FILE, taken};
+
+/// More nodes than this on one machine help nobody: each write waits for a majority of them.
+pub const NODES_MAX: usize = 9;
+
+/// Nodes at the first start: the fewest that outlive one of them.
+const NODES_DEFAULT: u16 = 3;
+
+/// The file in the data directory that remembers the ports: the nodes know each other by them.
+const PORTS_FILE: &str = "up.toml";
+
+/// What the command line asks for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wish {
+    pub nodes: Option<u16>,
+    pub http_port: Option<u16>,
+    pub peer_port: Option<u16>,
+}
+
+/// The ports of the first node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ports {
+    http_port: u16,
+    peer_port: u16,
+}
+
+const PORTS_DEFAULT: Ports = Ports {
+    http_port: 8080,
+    peer_port: 7070,
+};
+
+/// The cluster to run.
+#[derive(Debug)]
+pub struct Plan {
+    pub data: PathBuf,
+    pub nodes: Vec<Node>,
+    pub demo: bool,
+    /// No node has ever run here.
+    pub first_start: bool,
+    /// The password for the administrator, made here because the nodes' logs are no place for it.
+    pub generated_password: Option<String>,
+    ports: Ports,
+}
+
+/// One node of the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Counted from 0.
+    pub place: usize,
+    pub name: String,
+    pub data: PathBuf,
+    pub http: SocketAddr,
+    pub peer: SocketAddr,
+    /// It has never run: it starts the cluster (the first node) or joins it.
+    pub fresh: bool,
+}
+
+impl Node {
+    /// The URL of its front door.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// The file that holds the secret to join, once the node has started.
+    pub fn token_file(&self) -> PathBuf {
+        self.data.join(TOKEN_FILE)
+    }
+}
+
+impl Plan {
+    /// Looks at what is in `data` and fits the wish to it.
+    pub fn make(data: &Path, wish: &Wish, demo: bool) -> Outcome<Self> {
+        let existing = existing_nodes(data)?;
+        let count = count_nodes(wish.nodes, &existing, data)?;
+        let ports = choose_ports(wish, read_ports(data)?, data)?;
+        let room = usize::from(u16::MAX) - count;
+        if usize::from(ports.http_port.max(ports.peer_port)) > room {
+            return Err(Failure::usage(format!(
+                "there are no {count} ports from there on"
+            )));
+        }
+        let nodes: Vec<Node> = (0..count)
+            .map(|place| plan_node(data, place, ports, &existing))
+            .collect();
+        if ports.http_port.abs_diff(ports.peer_port) < count as u16 {
+            return Err(Failure::usage("the ports for HTTP and for peers overlap"));
+        }
+        let first_start = existing.is_empty();
+        let given = |name| std::env::var_os(name).is_some();
+        let has_password =
+            given("CONSORCIO_ADMIN_PASSWORD") || given("CONSORCIO_ADMIN_PASSWORD_FILE");
+        let generated_password = (first_start && !has_password)
+            .then(generate_password)
+            .transpose()?;
+        let data = data.to_owned();
+        Ok(Plan {
+            data,
+            nodes,
+            demo,
+            first_start,
+            generated_password,
+            ports,
+        })
+    }
+
+    /// Makes the directory its own and remembers the ports.
+    pub fn claim(&self) -> Outcome<Data> {
+        let claimed = Data::claim(&self.data)?;
+        let text = toml::to_string(&self.ports).unwrap_or_default();
+        fs::write(self.data.join(PORTS_FILE), text)
+            .map_err(|error| Failure::failed(format!("cannot write {PORTS_FILE}: {error}")))?;
+        Ok(claimed)
+    }
+
+    /// Refuses to start where another process listens, naming every such port.
+    pub async fn check_ports(&self) -> Outcome {
+        let mut busy = Vec::new();
+        for node in &self.nodes {
+            for (address, what) in [(node.http, "HTTP"), (node.peer, "peers")] {
+                if taken(address).await {
+                    busy.push(format!("{} ({what} of {})", address.port(), node.name));
+                }
+            }
+        }
+        match busy.as_slice() {
+            [] => Ok(()),
+            _ => Err(Failure::failed(format!(
+                "another process uses port {}: choose others with --http-port and --peer-port, \
+                 or stop that process",
+                busy.join(", ")
+            ))),
+        }
+    }
+
+    /// A file with the secret to join, from any node that has one.
+    pub fn token_file(&self) -> Option<PathBuf> {
+        self.nodes
+            .iter()
+            .map(Node::token_file)
+            .find(|file| file.exists())
+    }
+}
+
+fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Node {
+    let name = format!("n{}", place + 1);
+    let port = |base: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, base + place as u16));
+    Node {
+        place,
+        data: data.join(&name),
+        name,
+        http: port(ports.http_port),
+        peer: port(ports.peer_port),
+        fresh: !existing.contains(&place),
+    }
+}
+
+/// The places of the nodes that have run in `data`.
+fn existing_nodes(data: &Path) -> Outcome<Vec<usize>> {
+    let has_run = |place: &usize| {
+        // The secret to join is written once a node belongs to a cluster.
+        data.join(format!("n{}", place + 1))
+            .join(TOKEN_FILE)
+            .exists()
+    };
+    match fs::metadata(data) {
+        Ok(found) if !found.is_dir() => Err(Failure::usage(format!(
+            "--data {} is not a directory",
+            data.display()
+        ))),
+        _ => Ok((0..NODES_MAX).filter(has_run).collect()),
+    }
+}
+
+/// How many nodes to run, which is never fewer than have run.
+fn count_nodes(wish: Option<u16>, existing: &[usize], data: &Path) -> Outcome<usize> {
+    let known = existing.iter().max().map_or(0, |place| place + 1);
+    let wanted = usize::from(wish.unwrap_or(if known == 0 {
+        NODES_DEFAULT
+    } else {
+        known as u16
+    }));
+    if wanted >= known {
+        return Ok(wanted);
+    }
+    let last = format!("n{known}");
+    Err(Failure::usage(format!(
+        "the cluster in {dir} has {known} nodes and --nodes says {wanted}: run it whole and take \
+         one out with `consorcio cluster remove {last}`, then delete {dir}/{last}",
+        dir = data.display(),
+    )))
+}
+
+fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports> {
+    let base = kept.unwrap_or(PORTS_DEFAULT);
+    let wanted = Ports {
+        http_port: wish.http_port.unwrap_or(base.http_port),
+        peer_port: wish.peer_port.unwrap_or(base.peer_port),
+    };
+    match kept {
+        Some(kept) if kept != wanted => Err(Failure::usage(format!(
+            "the nodes in {} know each other at the ports {} (HTTP) and {} (peers) and up: \
+             leave --http-port and --peer-port out",
+            data.display(),
+            kept.http_port,
+            kept.peer_port
+        ))),
+        _ => Ok(wanted),
+    }
+}
+
+fn read_ports(data: &Path) -> Outcome<Option<Ports>> {
+    let path = data.join(PORTS_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => toml::from_str(&text).map(Some).map_err(|error| {
+            Failure::failed(format!(
+                "{} is damaged: {}",
+                path.display(),
+                error.message()
+            ))
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+/// 20 characters of 32 that are not mistaken for one another: 100 bits.
+fn generate_password() -> Outcome<String> {
+    const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
+    let mut bytes = [0; 20];
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::failed(format!("no random numbers can be had: {error}")))?;
+    Ok(bytes
+        .iter()
+        .map(|byte| char::from(ALPHABET[usize::from(byte % 32)]))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// A directory in which these nodes have run.
+    fn ran(nodes: &[&str]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for node in nodes {
+            fs::create_dir(dir.path().join(node)).unwrap();
+            fs::write(dir.path().join(node).join(TOKEN_FILE), "secret").unwrap();
+        }
+        dir
+    }
+
+    fn wish(nodes: Option<u16>) -> Wish {
+        Wish {
+            nodes,
+            ..Wish::default()
+        }
+    }
+
+    #[test]
+    fn a_first_start_has_three_nodes_and_a_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let plan = Plan::make(&dir.path().join("new"), &wish(None), false).unwrap();
+        let urls: Vec<String> = plan.nodes.iter().map(Node::url).collect();
+        assert_eq!(
+            urls,
+            [
+                "http://127.0.0.1:8080",
+                "http://127.0.0.1:8081",
+                "http://127.0.0.1:8082"
+            ]
+        );
+        assert!(plan.first_start && plan.nodes.iter().all(|node| node.fresh));
+        assert_eq!(plan.generated_password.unwrap().len(), 20);
+        assert_eq!(plan.nodes[2].data, dir.path().join("new/n3"));
+        assert_eq!(plan.nodes[2].peer.port(), 7072);
+    }
+
+    #[test]
+    fn a_later_start_has_as_many_nodes_as_there_are_or_more() {
+        let dir = ran(&["n1", "n2", "n3", "n4"]);
+        let plan = Plan::make(dir.path(), &wish(None), false).unwrap();
+        assert_eq!(plan.nodes.len(), 4);
+        assert!(!plan.first_start && plan.generated_password.is_none());
+        let more = Plan::make(dir.path(), &wish(Some(5)), false).unwrap();
+        let fresh: Vec<bool> = more.nodes.iter().map(|node| node.fresh).collect();
+        assert_eq!(fresh, [false, false, false, false, true]);
+        assert_eq!(
+            more.token_file(),
+            Some(dir.path().join("n1").join(TOKEN_FILE))
+        );
+    }
+
+    #[test]
+    fn fewer_nodes_than_there_are_is_explained() {
+        let dir = ran(&["n1", "n2", "n3"]);
+        let failure = Plan::make(dir.path(), &wish(Some(2)), false).unwrap_err();
+        assert!(
+            failure.message.contains("consorcio cluster remove n3"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn the_ports_of_the_first_start_are_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Wish {
+            http_port: Some(9080),
+            peer_port: Some(9070),
+            nodes: Some(1),
+        };
+        drop(
+            Plan::make(dir.path(), &first, false)
+                .unwrap()
+                .claim()
+                .unwrap(),
+        );
+        let later = Plan::make(dir.path(), &wish(None), false).unwrap();
+        assert_eq!(
+            (later.nodes[0].http.port(), later.nodes[0].peer.port()),
+            (9080, 9070)
+        );
+        let other = Wish {
+            http_port: Some(1234),
+            ..Wish::default()
+        };
+        let failure = Plan::make(dir.path(), &other, false).unwrap_err();
+        assert!(
+            failure.message.contains("9080 (HTTP) and 9070 (peers)"),
+            "{failure}"
+        );
+    }
+
+    #[test]
+    fn ports_that_overlap_or_run_out_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let make = |http, peer| {
+            let wish = Wish {
+                http_port: Some(http),
+                peer_port: Some(peer),
+                nodes: None,
+            };
+            Plan::make(dir.path(), &wish, false)
+        };
+        assert!(make(9000, 9002).unwrap_err().message.contains("overlap"));
+        assert!(
+            make(65535, 7070)
+                .unwrap_err()
+                .message
+                .contains("no 3 ports")
+        );
+        assert!(make(9000, 9003).is_ok());
+    }
+
+    #[test]
+    fn a_data_path_that_is_a_file_or_damaged_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        assert!(Plan::make(file.path(), &Wish::default(), false).is_err());
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(PORTS_FILE), "http_port = 70000\n").unwrap();
+        let failure = Plan::make(dir.path(), &Wish::default(), false).unwrap_err();
+        assert!(failure.message.contains("is damaged"), "{failure}");
+    }
+}

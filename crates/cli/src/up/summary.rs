@@ -1,0 +1,83 @@
+//! What `up` says once the nodes are ready.
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use api::Client;
+use tokio::time::sleep;
+
+use super::plan::{Node, Plan};
+use super::screen::{Screen, State};
+use super::status;
+
+/// How often to ask a node whether it is ready.
+const POLL: Duration = Duration::from_millis(100);
+
+/// Waits for the nodes, says what can be done now, and draws the table if there is one.
+pub async fn greet(plan: Arc<Plan>, screen: Screen) {
+    for node in &plan.nodes {
+        wait_for(node).await;
+    }
+    let pid = match screen.states().last() {
+        Some(State::Running(id)) => Some(*id),
+        _ => None,
+    };
+    screen.tell(words(&plan, pid));
+    if screen.has_table() {
+        let endpoints = plan.nodes.iter().map(Node::url);
+        let builder = endpoints.fold(Client::builder(), |builder, url| builder.endpoint(url));
+        if let Ok(client) = builder.learn(false).build() {
+            status::follow(&plan, &client, &screen).await;
+        }
+    }
+}
+
+async fn wait_for(node: &Node) {
+    let Ok(client) = Client::builder().endpoint(node.url()).learn(false).build() else {
+        return;
+    };
+    while client.ready().await.is_err() {
+        sleep(POLL).await;
+    }
+}
+
+fn words(plan: &Plan, last_pid: Option<u32>) -> String {
+    let mut text = String::from("\n");
+    // Writing to a String cannot fail.
+    let mut say = |line: &str| {
+        let _ = writeln!(text, "  {line}");
+    };
+    let first = plan.nodes[0].url();
+    say(&match plan.nodes.len() {
+        1 => "Ready: one node serves.".to_owned(),
+        count => format!("Ready: {count} nodes serve as one. Any of them will do:"),
+    });
+    say("");
+    for node in &plan.nodes {
+        say(&format!("  {}  {}", node.name, node.url()));
+    }
+    if let Some(password) = &plan.generated_password {
+        say("");
+        say(&format!(
+            "The administrator is `admin`, with the password {password}"
+        ));
+        say("It is shown only this once; `consorcio account password` changes it.");
+    }
+    say("");
+    say("Try next:");
+    say(&format!("  consorcio account login admin --server {first}"));
+    say(&format!("  curl {first}/v1/cluster"));
+    if let Some(pid) = last_pid.filter(|_| plan.nodes.len() >= 3) {
+        say(&format!(
+            "  kill -9 {pid}    # {}: nothing is lost, and it comes back",
+            last_name(plan)
+        ));
+    }
+    text.push('\n');
+    text
+}
+
+fn last_name(plan: &Plan) -> &str {
+    plan.nodes.last().map_or("", |node| &node.name)
+}
