@@ -1,5 +1,6 @@
 //! The `consorcio` program: a table of contents of its roles.
 
+mod commands;
 mod failure;
 mod logging;
 mod serve;
@@ -9,6 +10,8 @@ mod up;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use commands::{account, area, cluster, kv, news};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,12 +39,22 @@ struct Program {
 enum Role {
     Up(up::Args),
     Serve(Box<serve::Args>),
+    Account(account::Args),
+    Area(area::Args),
+    News(news::Args),
+    Cluster(cluster::Args),
+    Kv(kv::Args),
 }
 
 fn main() -> ExitCode {
     let outcome = match Program::parse().role {
         Role::Up(args) => up::run(args),
         Role::Serve(args) => serve::run(*args),
+        Role::Account(args) => account::run(args),
+        Role::Area(args) => area::run(args),
+        Role::News(args) => news::run(args),
+        Role::Cluster(args) => cluster::run(args),
+        Role::Kv(args) => kv::run(args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
