@@ -163,6 +163,7 @@ fn span_of(rows: &[Row]) -> Result<Range, Fault> {
 fn post(row: &Row, area: i64, read: &[Range]) -> Result<Post, Fault> {
     let id = row.int(0)?;
     let after = read.partition_point(|range| range.0 <= id);
+    let body = body(row)?;
     let in_range = after
         .checked_sub(1)
         .and_then(|at| read.get(at))
@@ -173,8 +174,8 @@ fn post(row: &Row, area: i64, read: &[Range]) -> Result<Post, Fault> {
         author: row.text(1)?.to_owned(),
         author_id: row.int(2)?,
         at_ms: row.int(3)?,
-        read: in_range,
-        body: body(row)?,
+        read: in_range || !matches!(body, Body::Text { .. }),
+        body,
     })
 }
 

@@ -41,7 +41,7 @@ pub struct Post {
     pub author_id: i64,
     /// When it was published, in milliseconds since 1970.
     pub at_ms: i64,
-    /// Whether the viewer has read it.
+    /// Whether the viewer has read it. A tombstone has nothing to read and counts as read.
     pub read: bool,
     /// What it says, or why it no longer does.
     pub body: Body,

@@ -1,0 +1,185 @@
+//! The words of the scripts.
+//!
+//! A prefix says who acts: `ana:` is the session that `login Ana …` opened, `system:` the node
+//! itself, `as_ana:` the node in Ana's name, and nothing before a command is somebody who has not
+//! signed in. A tag is the request id: `ana: publish … [r1]`. `{300}` as a text is 300 times `x`.
+
+use std::str::FromStr;
+
+use domain::command::Which;
+
+/// A line of a script.
+#[derive(Clone, Debug, goldenscript::Command)]
+pub enum Line {
+    // Accounts.
+    Bootstrap(String),
+    Register {
+        name: String,
+        password: String,
+    },
+    Login {
+        name: String,
+        /// The one that the front door saw and checked.
+        password: String,
+        #[arg(key)]
+        session: Option<String>,
+        #[arg(key)]
+        lifetime: Option<Span>,
+    },
+    Logout,
+    LogoutEverywhere,
+    ChangePassword {
+        old: String,
+        new: String,
+    },
+    MakeAdministrator(String),
+    UnmakeAdministrator(String),
+    SetFeedToken(String),
+
+    // Areas.
+    AddArea {
+        name: String,
+        description: Option<String>,
+    },
+    EditArea {
+        area: String,
+        #[arg(key)]
+        name: Option<String>,
+        #[arg(key)]
+        description: Option<String>,
+    },
+    RemoveArea(String),
+    Subscribe(String),
+    Unsubscribe(String),
+
+    // Posts.
+    Publish {
+        area: String,
+        title: String,
+        text: String,
+    },
+    DeletePost {
+        area: String,
+        post: i64,
+    },
+    HidePost {
+        area: String,
+        post: i64,
+        reason: String,
+    },
+    MarkRead {
+        area: String,
+        which: Posts,
+    },
+    MarkUnread {
+        area: String,
+        which: Posts,
+    },
+
+    // Keys.
+    PutKey {
+        key: String,
+        value: String,
+    },
+    DeleteKey(String),
+
+    // Questions.
+    Whoami,
+    Credentials(String),
+    WhoseFeed(String),
+    Accounts {
+        #[arg(key, optional)]
+        after: String,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    Areas,
+    Subscriptions,
+    Area(String),
+    Posts {
+        area: String,
+        #[arg(key, optional)]
+        unread: bool,
+        #[arg(key)]
+        after: Option<i64>,
+        #[arg(key)]
+        before: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    Post {
+        area: String,
+        post: i64,
+    },
+    Search {
+        text: String,
+        #[arg(key)]
+        before: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    Events {
+        #[arg(key)]
+        after: Option<String>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    GetKey(String),
+    Counts,
+
+    // The world.
+    /// Time passes; with a minus, the next leader's clock is behind.
+    Wait(Span),
+    /// When what is done in a member's name is said to have happened.
+    SaidAgo(Span),
+    /// Adds this many areas.
+    ManyAreas(usize),
+    /// Rows that are still there of an area, by its id.
+    Remains(i64),
+    /// The state hash, and a hash of all that is stored.
+    State,
+}
+
+/// `3`, `..3` (up to it) or `all`.
+#[derive(Clone, Debug)]
+pub struct Posts(pub Which);
+
+impl FromStr for Posts {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("..") {
+            _ if text == "all" => Ok(Self(Which::All)),
+            Some(post) => post.parse().map(|post| Self(Which::UpTo(post))),
+            None => text.parse().map(|post| Self(Which::One(post))),
+        }
+    }
+}
+
+/// A time span such as `30s`, `-5m`, `24h` or `366d`, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Span(pub i64);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, unit_ms) = if let Some(number) = text.strip_suffix("ms") {
+            (number, 1)
+        } else if let Some(number) = text.strip_suffix('s') {
+            (number, 1_000)
+        } else if let Some(number) = text.strip_suffix('m') {
+            (number, 60_000)
+        } else if let Some(number) = text.strip_suffix('h') {
+            (number, 3_600_000)
+        } else if let Some(number) = text.strip_suffix('d') {
+            (number, 86_400_000)
+        } else {
+            return Err(format!("{text} has no unit"));
+        };
+        let number: i64 = number
+            .parse()
+            .map_err(|_| format!("{text} is no time span"))?;
+        Ok(Self(number * unit_ms))
+    }
+}
