@@ -16,6 +16,7 @@ mod members;
 pub mod node;
 mod peers;
 pub mod production;
+mod recover;
 pub mod sql;
 pub mod state;
 pub mod types;
@@ -27,6 +28,7 @@ pub use answer::{
 };
 pub use identity::{JoinToken, NotAToken};
 pub use node::{Missed, Node, Options, StartError, Tuning, Watch};
+pub use recover::{RecoverError, Recovered, recover};
 
 /// A node in production.
 pub type Engine = Node<production::Production>;

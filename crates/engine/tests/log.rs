@@ -11,15 +11,18 @@ use engine::production::Production;
 use engine::types::{Batch, Entry, LogId, Payload, Vote};
 use openraft::storage::{IOFlushed, RaftLogStorage, RaftLogStorageExt};
 use openraft::vote::RaftLeaderIdExt;
-use openraft_rt::Oneshot as _;
 use openraft::{EntryPayload, RaftLogReader};
+use openraft_rt::Oneshot as _;
 use tokio::net::TcpListener;
 
 const SEGMENT: u64 = 64 * 1024;
 
 async fn open(dir: &Path) -> Result<Log<Production>, LogError> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = LogOptions { dir: dir.to_owned(), segment_bytes: SEGMENT };
+    let options = LogOptions {
+        dir: dir.to_owned(),
+        segment_bytes: SEGMENT,
+    };
     Log::open(&Production::new(listener), options).await
 }
 
@@ -30,9 +33,16 @@ fn log_id(index: u64) -> LogId {
 
 fn entry(index: u64, size: usize) -> Entry {
     let command = Bytes::from(vec![index as u8; size]);
-    let batch = Batch { at_ms: 7, seed: [9; 32], proposals: Arc::from([command]) };
+    let batch = Batch {
+        at_ms: 7,
+        seed: [9; 32],
+        proposals: Arc::from([command]),
+    };
     let payload: Payload = EntryPayload::Normal(batch);
-    Entry { log_id: log_id(index), payload }
+    Entry {
+        log_id: log_id(index),
+        payload,
+    }
 }
 
 async fn append(log: &mut Log<Production>, entries: impl IntoIterator<Item = Entry>) {
@@ -48,8 +58,9 @@ async fn indexes(log: &mut Log<Production>) -> Vec<u64> {
 /// The segments on disk, oldest first.
 fn segments(dir: &Path) -> Vec<PathBuf> {
     let files = fs::read_dir(dir).unwrap().map(|file| file.unwrap().path());
-    let mut files: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "log")).collect();
+    let mut files: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|end| end == "log"))
+        .collect();
     files.sort();
     files
 }
@@ -118,7 +129,10 @@ async fn an_entry_larger_than_a_segment_has_its_own() {
     drop(log);
     let mut log = open(dir.path()).await.unwrap();
     let entries = log.try_get_log_entries(..).await.unwrap();
-    assert_eq!(entries, [entry(0, 10), entry(1, 5 * SEGMENT as usize), entry(2, 10)]);
+    assert_eq!(
+        entries,
+        [entry(0, 10), entry(1, 5 * SEGMENT as usize), entry(2, 10)]
+    );
 }
 
 #[tokio::test]

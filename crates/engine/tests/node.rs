@@ -11,10 +11,16 @@ use engine::{Consistency, Engine, JoinToken, Options, Role, Tuning};
 use tokio::net::TcpListener;
 
 async fn start(name: &str, data: &Path, join: Option<&str>) -> Engine {
-    start_at(name, data, join, "127.0.0.1:0").await
+    start_tuned(name, data, join, "127.0.0.1:0", Tuning::default()).await
 }
 
-async fn start_at(name: &str, data: &Path, join: Option<&str>, peer: &str) -> Engine {
+async fn start_tuned(
+    name: &str,
+    data: &Path,
+    join: Option<&str>,
+    peer: &str,
+    tuning: Tuning,
+) -> Engine {
     let listener = TcpListener::bind(peer).await.unwrap();
     let options = Options {
         name: name.to_owned(),
@@ -22,7 +28,7 @@ async fn start_at(name: &str, data: &Path, join: Option<&str>, peer: &str) -> En
         peer: listener.local_addr().unwrap().to_string(),
         http: format!("http://{name}.invalid"),
         join: join.map(|token| token.parse::<JoinToken>().unwrap()),
-        tuning: Tuning::default(),
+        tuning,
     };
     Engine::start(Production::new(listener), options)
         .await
@@ -197,4 +203,155 @@ async fn members_leave_only_while_a_majority_lives() {
     let first = nodes.pop().unwrap();
     until("n2 counts as dead", || !first.status().nodes[1].healthy).await;
     first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_survivor_can_be_made_a_cluster_of_its_own() {
+    let data = tempfile::tempdir().unwrap();
+    let nodes = three(data.path()).await;
+    let survivor = nodes
+        .iter()
+        .position(|node| *node.status().node == *"n2")
+        .unwrap();
+    let written = nodes[survivor]
+        .write(put("k", "v", Some("k")))
+        .await
+        .unwrap();
+    let seen = Consistency::Session(written.position.index);
+    assert_eq!(get(&nodes[survivor], seen, "k").await.as_deref(), Some("v"));
+    let token = nodes[0].join_token();
+    for node in &nodes {
+        node.stop().await;
+    }
+    drop(nodes);
+
+    let env = Production::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let recovered = engine::recover(&env, &data.path().join("n2"))
+        .await
+        .unwrap();
+    assert_eq!(recovered.name, "n2");
+    assert_eq!(recovered.left_behind, ["n1", "n3"]);
+    assert!(recovered.last_index >= written.position.index);
+    drop(env);
+    let missing = Production::new(TcpListener::bind("127.0.0.1:0").await.unwrap());
+    let refused = engine::recover(&missing, &data.path().join("n9"))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "there is no node in this data directory"
+    );
+
+    let node = start("n2", data.path(), None).await;
+    until("ready", || node.is_ready()).await;
+    assert_eq!(
+        get(&node, Consistency::Linearizable, "k").await.as_deref(),
+        Some("v")
+    );
+    let again = node.write(put("k", "v", Some("k"))).await.unwrap();
+    assert!(
+        again.value.replayed,
+        "a request of the old cluster is still known"
+    );
+    let members = |node: &Engine| node.status().nodes.len();
+    until("one member", || members(&node) == 1).await;
+    // A lost node that comes back is a stranger now; a new one may join.
+    assert_ne!(
+        node.join_token().rsplit('/').next(),
+        token.rsplit('/').next()
+    );
+    let joined = start("n4", data.path(), Some(&node.join_token())).await;
+    until("two members", || {
+        members(&node) == 2 && members(&joined) == 2
+    })
+    .await;
+    joined.stop().await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_node_is_a_stranger_and_can_take_its_old_place() {
+    let data = tempfile::tempdir().unwrap();
+    let mut nodes = three(data.path()).await;
+    let token = nodes[0].join_token();
+    nodes.pop().unwrap().stop().await;
+    std::fs::remove_dir_all(data.path().join("n3")).unwrap();
+    let written = nodes[1].write(put("k", "v", Some("k"))).await.unwrap();
+    until("n3 counts as dead", || !nodes[0].status().nodes[2].healthy).await;
+
+    let alone = start("n3", data.path(), None).await;
+    assert_ne!(
+        alone.status().cluster,
+        nodes[0].status().cluster,
+        "without a token: another cluster"
+    );
+    alone.stop().await;
+    drop(alone);
+    std::fs::remove_dir_all(data.path().join("n3")).unwrap();
+
+    let old_id = nodes[0].status().nodes[2].id;
+    let back = start("n3", data.path(), Some(&token)).await;
+    until("the new n3 votes in place of the old one", || {
+        let status = nodes[0].status();
+        let third = &status.nodes[2..];
+        third.len() == 1 && third[0].id != old_id && third[0].role != Role::Learner
+    })
+    .await;
+    let seen = Consistency::Session(written.position.index);
+    assert_eq!(get(&back, seen, "k").await.as_deref(), Some("v"));
+    nodes.push(back);
+    for node in &nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_missed_the_purged_log_gets_the_state() {
+    let data = tempfile::tempdir().unwrap();
+    let first = start_tuned("n1", data.path(), None, "127.0.0.1:0", small()).await;
+    for number in 0..300 {
+        let key = format!("k{number}");
+        first
+            .write(put(&key, &"x".repeat(2000), None))
+            .await
+            .unwrap();
+    }
+    let log = data.path().join("n1/log");
+    let bytes = || std::fs::read_dir(&log).unwrap().count();
+    until("the log is purged", || bytes() <= 4).await;
+    let second = start_tuned(
+        "n2",
+        data.path(),
+        Some(&first.join_token()),
+        "127.0.0.1:0",
+        small(),
+    )
+    .await;
+    // No new write: what is missing must come as a snapshot, not with the next entry.
+    until("the state arrives", || {
+        let (a, b) = (first.status(), second.status());
+        a.applied == b.applied && a.state_hash == b.state_hash
+    })
+    .await;
+    assert!(
+        get(&second, Consistency::Linearizable, "k299")
+            .await
+            .is_some()
+    );
+    until("n2 votes", || {
+        first.status().nodes.iter().all(|n| n.role != Role::Learner)
+    })
+    .await;
+    second.stop().await;
+    first.stop().await;
+}
+
+/// Purges early and often.
+fn small() -> Tuning {
+    Tuning {
+        segment_bytes: 64 * 1024,
+        compact_bytes: 128 * 1024,
+        keep_bytes: 32 * 1024,
+        ..Tuning::default()
+    }
 }

@@ -31,7 +31,7 @@ use tokio::sync::{Notify, broadcast};
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
 use crate::env::{Disk, Env, File};
-use crate::types::{Entry, LogId, StoredMembership, Types};
+use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
 
 /// How long an applied entry may wait for its commit when no reader asks for it. A commit costs
 /// the same for one command as for thousands, and the log already has them.
@@ -127,6 +127,11 @@ impl<E: Env> State<E> {
     /// Where the state stands; cheap.
     pub fn standing(&self) -> Standing {
         lock(&self.shared.standing).clone()
+    }
+
+    /// The members as of the last applied entry. Waits while entries are being applied.
+    pub fn membership(&self) -> Membership {
+        lock(&self.shared.store).membership().membership().clone()
     }
 
     /// False while the disk is full.
