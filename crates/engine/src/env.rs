@@ -66,6 +66,10 @@ pub trait Disk: Clone + Send + Sync + 'static {
 }
 
 /// An open file of a [`Disk`].
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "a file's length is asked, its emptiness never"
+)]
 pub trait File: Send + Sync + 'static {
     /// Reads at `offset`; fewer bytes than asked only at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;

@@ -27,8 +27,20 @@ pub struct Identity {
     pub id: NodeId,
     /// Its name.
     pub name: String,
-    /// False until the node has been made a member: a join that was interrupted is begun again.
-    pub member: bool,
+    /// How far it has come to being a member.
+    pub stage: Stage,
+}
+
+/// How far a node has come to being a member. What was interrupted is begun again; but a member
+/// whose log is gone must never begin again under its old id, for it has forgotten its votes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// It is to be the first member of a new cluster.
+    Founding,
+    /// It asks to be taken into a cluster.
+    Joining,
+    /// It is or was a member.
+    Member,
 }
 
 /// The secret URL with which a node joins: `consorcio://SECRET@HOST:PORT,HOST:PORT/CLUSTER`.
@@ -62,7 +74,7 @@ impl Identity {
             secret,
             id: random_id(&mut rng),
             name: name.to_owned(),
-            member: true,
+            stage: Stage::Founding,
         }
     }
 
@@ -73,7 +85,7 @@ impl Identity {
             secret: token.secret,
             id: random_id(&mut E::Runtime::thread_rng()),
             name: name.to_owned(),
-            member: false,
+            stage: Stage::Joining,
         }
     }
 

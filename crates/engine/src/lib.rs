@@ -16,6 +16,7 @@ mod members;
 pub mod node;
 mod peers;
 pub mod production;
+mod reads;
 mod recover;
 pub mod sql;
 pub mod state;
@@ -27,7 +28,8 @@ pub use answer::{
     WriteError,
 };
 pub use identity::{JoinToken, NotAToken};
-pub use node::{Missed, Node, Options, StartError, Tuning, Watch};
+pub use node::{Node, Options, StartError, Tuning};
+pub use reads::{Missed, Watch};
 pub use recover::{RecoverError, Recovered, recover};
 
 /// A node in production.

@@ -9,35 +9,31 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Event, Fault, Outcome, Proposal, Query};
+use domain::{Fault, Outcome, Proposal};
 use openraft::async_runtime::WatchReceiver as _;
-use openraft::raft::ReadPolicy;
 use openraft::{Config, Raft, SnapshotPolicy};
 use openraft_rt::{AsyncRuntime, Instant as _};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Consistency, Position, ReadError, Served, WriteError};
+use crate::answer::{Position, Served, WriteError};
 use crate::env::Env;
 use crate::health::Health;
-use crate::identity::{self, Identity, JoinToken};
+use crate::identity::{self, Identity, JoinToken, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::peers::network::Network;
-use crate::peers::wire::{Proposed, Pulse, Request, Response};
+use crate::peers::wire::{Proposed, Pulse, Response};
 use crate::peers::{Peers, server};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, COMMAND_MAX_BYTES, Claim, Group, QUEUE_MAX, RETRY_AFTER_MS};
 use crate::{compaction, health, members};
 
-/// How long a read waits for the state it must see.
-const READ_DEADLINE: Duration = Duration::from_secs(3);
-
 /// How long a leader that stops waits for another to take over.
 const HANDOVER_DEADLINE: Duration = Duration::from_secs(3);
 
 /// How often is looked whether something awaited has come about.
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// A follower that has not heard of its leader for this long does not call itself ready.
 const LEADER_SILENCE_MAX: Duration = Duration::from_secs(3);
@@ -107,8 +103,8 @@ pub enum StartError {
     OtherCluster,
     /// The log is gone but the state is not.
     #[error(
-        "the state is ahead of the log: the log of this node was removed or cut. Move the data \
-         directory away and join the node anew"
+        "the log of this node was removed or cut, and with it its votes. Move the data directory \
+         away and join the node anew"
     )]
     LogLost,
     /// The cluster did not take the node.
@@ -132,11 +128,11 @@ pub(crate) struct Inner<E: Env> {
     pub env: E,
     pub options: Options,
     pub identity: Arc<Identity>,
-    name: Arc<str>,
+    pub name: Arc<str>,
     pub raft: RaftOf<E>,
     pub log: Log<E>,
-    state: State<E>,
-    peers: Peers<E>,
+    pub state: State<E>,
+    pub peers: Peers<E>,
     queue: mpsc::Sender<Group>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     leader_heard: Mutex<Option<InstantOf<E>>>,
@@ -209,8 +205,13 @@ impl<E: Env> Node<E> {
             }),
         };
         node.begin(groups);
-        node.become_member().await?;
-        Ok(node)
+        match node.become_member().await {
+            Ok(()) => Ok(node),
+            Err(error) => {
+                node.stop().await;
+                Err(error)
+            }
+        }
     }
 
     fn begin(&self, groups: mpsc::Receiver<Group>) {
@@ -232,26 +233,34 @@ impl<E: Env> Node<E> {
     }
 
     async fn become_member(&self) -> Result<(), StartError> {
-        let raft_error = |error: String| StartError::Raft(error);
         let inner = &self.inner;
-        if !inner.identity.member {
-            let token = inner.options.join.as_ref();
-            let token =
-                token.ok_or_else(|| StartError::Join("the join token is missing".into()))?;
-            members::join(self, token).await?;
-            let mut member = (*inner.identity).clone();
-            member.member = true;
-            let (disk, data) = (inner.env.disk().clone(), inner.options.data.clone());
-            E::Runtime::spawn_blocking(move || member.save(&disk, &data)).await??;
-            return Ok(());
+        match inner.identity.stage {
+            Stage::Founding => {
+                let members = BTreeMap::from([(inner.identity.id, self.member())]);
+                if !self.is_initialized().await? {
+                    let made = inner.raft.initialize(members).await;
+                    made.map_err(|error| StartError::Raft(error.to_string()))?;
+                }
+            }
+            Stage::Joining => {
+                let missing = || StartError::Join("the join token is missing".to_owned());
+                members::join(self, inner.options.join.as_ref().ok_or_else(missing)?).await?;
+            }
+            Stage::Member if self.is_initialized().await? => return Ok(()),
+            Stage::Member => return Err(StartError::LogLost),
         }
-        let initialized = inner.raft.is_initialized().await;
-        if inner.options.join.is_none() && !initialized.map_err(|e| raft_error(e.to_string()))? {
-            let members = BTreeMap::from([(inner.identity.id, self.member())]);
-            let made = inner.raft.initialize(members).await;
-            made.map_err(|error| raft_error(error.to_string()))?;
-        }
+        let member = Identity {
+            stage: Stage::Member,
+            ..(*inner.identity).clone()
+        };
+        let (disk, data) = (inner.env.disk().clone(), inner.options.data.clone());
+        E::Runtime::spawn_blocking(move || member.save(&disk, &data)).await??;
         Ok(())
+    }
+
+    async fn is_initialized(&self) -> Result<bool, StartError> {
+        let initialized = self.inner.raft.is_initialized().await;
+        initialized.map_err(|error| StartError::Raft(error.to_string()))
     }
 
     /// Makes a command durable on a majority, applies it and answers its outcome. Any node takes
@@ -309,97 +318,6 @@ impl<E: Env> Node<E> {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
             Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
-        }
-    }
-
-    /// Runs a query against one consistent view of the state.
-    pub async fn read<Q: Query>(
-        &self,
-        consistency: Consistency,
-        query: Q,
-    ) -> Result<Served<Q::Answer>, ReadError> {
-        if self.is_stopping() {
-            return Err(ReadError::Stopping);
-        }
-        match consistency {
-            Consistency::Stale => {}
-            Consistency::Session(index) => self.wait_visible(index).await?,
-            Consistency::Linearizable => {
-                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
-                let index = reading.map_err(|_| ReadError::NoLeader)?;
-                self.wait_visible(index).await?;
-            }
-        }
-        let (value, seen) = self.inner.state.readers().read(query).await?;
-        let age_ms = match consistency {
-            Consistency::Linearizable => 0,
-            Consistency::Session(_) | Consistency::Stale => self.age_ms(),
-        };
-        let index = seen.map_or(0, |seen| seen.index);
-        let node = Arc::clone(&self.inner.name);
-        Ok(Served {
-            value,
-            position: Position {
-                index,
-                term: self.term(),
-                node,
-                age_ms,
-            },
-        })
-    }
-
-    async fn wait_visible(&self, index: u64) -> Result<(), ReadError> {
-        let visible = self.inner.state.visible(index);
-        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(visible)).await;
-        in_time.map_err(|_| ReadError::Behind {
-            at: self
-                .inner
-                .state
-                .standing()
-                .committed
-                .map_or(0, |committed| committed.index),
-            wanted: index,
-        })
-    }
-
-    /// An index that covers every write acknowledged before now; asks until there is a leader.
-    async fn agreed_index(&self) -> u64 {
-        loop {
-            let index = match self.leader() {
-                Leader::Me => self.read_index().await,
-                Leader::Peer(id, address) => {
-                    let caller = self.inner.peers.caller(id, &address);
-                    match caller.call(&Request::ReadIndex, READ_DEADLINE / 3).await {
-                        Ok(Response::ReadIndex(index)) => index,
-                        Ok(_) | Err(_) => None,
-                    }
-                }
-                Leader::Nobody => None,
-            };
-            match index {
-                Some(index) => return index,
-                None => E::Runtime::sleep(POLL).await,
-            }
-        }
-    }
-
-    /// The read index, confirmed by a majority; `None` if this node does not lead.
-    pub(crate) async fn read_index(&self) -> Option<u64> {
-        let (read, _) = self
-            .inner
-            .raft
-            .get_read_log_id(ReadPolicy::ReadIndex)
-            .await
-            .ok()?;
-        Some(read.log_id().index)
-    }
-
-    /// Follows the events that are applied from now on.
-    pub fn watch(&self) -> Watch {
-        let receiver = self.inner.state.watch();
-        Watch {
-            receiver,
-            ready: Vec::new().into_iter(),
         }
     }
 
@@ -519,12 +437,10 @@ impl<E: Env> Node<E> {
     }
 
     /// How long ago this node last knew itself to be up to date.
-    fn age_ms(&self) -> u64 {
+    pub(crate) fn age_ms(&self) -> u64 {
         match self.leader() {
             Leader::Me => 0,
-            _ => self
-                .leader_silence()
-                .map_or(u64::MAX, |silence| millis(silence)),
+            _ => self.leader_silence().map_or(u64::MAX, millis),
         }
     }
 
@@ -609,33 +525,6 @@ impl<E: Env> Node<E> {
 
     pub(crate) fn receiving(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.receiving
-    }
-}
-
-/// The events of a node as they are applied, from the moment [`Node::watch`] was called.
-pub struct Watch {
-    receiver: broadcast::Receiver<Arc<[Event]>>,
-    ready: std::vec::IntoIter<Event>,
-}
-
-/// The reader was too slow and events were dropped for it: read them again from the outbox.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("events were dropped because they were not read in time")]
-pub struct Missed;
-
-impl Watch {
-    /// The next event; `None` when the node stops.
-    pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
-        loop {
-            if let Some(event) = self.ready.next() {
-                return Ok(Some(event));
-            }
-            match self.receiver.recv().await {
-                Ok(events) => self.ready = events.to_vec().into_iter(),
-                Err(broadcast::error::RecvError::Closed) => return Ok(None),
-                Err(broadcast::error::RecvError::Lagged(_)) => return Err(Missed),
-            }
-        }
     }
 }
 

@@ -17,7 +17,7 @@ use openraft::vote::RaftLeaderIdExt as _;
 use openraft_rt::AsyncRuntime;
 
 use crate::env::Env;
-use crate::identity::Identity;
+use crate::identity::{Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::node::Tuning;
 use crate::state::State;
@@ -63,7 +63,7 @@ pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverE
     let (disk, dir) = (env.disk().clone(), data.to_owned());
     let identity = E::Runtime::spawn_blocking(move || Identity::load(&disk, &dir)).await??;
     let identity = identity.ok_or(RecoverError::Empty)?;
-    if !identity.member {
+    if identity.stage != Stage::Member {
         return Err(RecoverError::NeverMember);
     }
     let segment_bytes = Tuning::default().segment_bytes;
@@ -78,6 +78,7 @@ pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverE
     // The identity first: should this be interrupted, the node belongs to no cluster but its own.
     let fresh = Identity {
         id: identity.id,
+        stage: Stage::Member,
         ..Identity::first::<E>(&identity.name)
     };
     let (disk, dir, saved) = (env.disk().clone(), data.to_owned(), fresh.clone());

@@ -306,6 +306,38 @@ async fn a_wiped_node_is_a_stranger_and_can_take_its_old_place() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_member_that_lost_its_log_does_not_start() {
+    let data = tempfile::tempdir().unwrap();
+    let node = start("n1", data.path(), None).await;
+    node.write(put("k", "v", None)).await.unwrap();
+    node.stop().await;
+    drop(node);
+    let home = data.path().join("n1");
+    std::fs::remove_dir_all(home.join("log")).unwrap();
+    refuse_to_start(data.path()).await;
+    std::fs::remove_dir_all(home.join("log")).unwrap();
+    std::fs::remove_file(home.join("state.db")).unwrap();
+    refuse_to_start(data.path()).await;
+}
+
+async fn refuse_to_start(data: &Path) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = Options {
+        name: "n1".to_owned(),
+        data: data.join("n1"),
+        peer: listener.local_addr().unwrap().to_string(),
+        http: String::new(),
+        join: None,
+        tuning: Tuning::default(),
+    };
+    let error = Engine::start(Production::new(listener), options)
+        .await
+        .err()
+        .unwrap();
+    assert!(error.to_string().contains("join the node anew"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_missed_the_purged_log_gets_the_state() {
     let data = tempfile::tempdir().unwrap();
     let first = start_tuned("n1", data.path(), None, "127.0.0.1:0", small()).await;

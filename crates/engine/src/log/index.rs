@@ -130,10 +130,9 @@ impl<F> Index<F> {
             .index
             .checked_sub(first)
             .and_then(|at| usize::try_from(at).ok());
-        if let Some(slot) = position.and_then(|at| self.slots.get_mut(at)) {
-            if slot.log_id == log_id {
-                slot.place = Some(place.clone());
-            }
+        let slot = position.and_then(|at| self.slots.get_mut(at));
+        if let Some(slot) = slot.filter(|slot| slot.log_id == log_id) {
+            slot.place = Some(place.clone());
         }
     }
 

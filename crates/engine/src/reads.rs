@@ -1,0 +1,144 @@
+//! Reading: which state an answer may come from, and following what happens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{Event, Query};
+use openraft::raft::ReadPolicy;
+use openraft_rt::AsyncRuntime;
+use tokio::sync::broadcast;
+
+use crate::answer::{Consistency, Position, ReadError, Served};
+use crate::env::Env;
+use crate::node::{Leader, Node, POLL};
+use crate::peers::wire::{Request, Response};
+
+/// How long a read waits for the state it must see.
+const READ_DEADLINE: Duration = Duration::from_secs(3);
+
+impl<E: Env> Node<E> {
+    /// Runs a query against one consistent view of the state.
+    pub async fn read<Q: Query>(
+        &self,
+        consistency: Consistency,
+        query: Q,
+    ) -> Result<Served<Q::Answer>, ReadError> {
+        if self.is_stopping() {
+            return Err(ReadError::Stopping);
+        }
+        match consistency {
+            Consistency::Stale => {}
+            Consistency::Session(index) => self.wait_visible(index).await?,
+            Consistency::Linearizable => {
+                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
+                let index = reading.map_err(|_| ReadError::NoLeader)?;
+                self.wait_visible(index).await?;
+            }
+        }
+        let (value, seen) = self.inner.state.readers().read(query).await?;
+        let age_ms = match consistency {
+            Consistency::Linearizable => 0,
+            Consistency::Session(_) | Consistency::Stale => self.age_ms(),
+        };
+        let index = seen.map_or(0, |seen| seen.index);
+        let node = Arc::clone(&self.inner.name);
+        Ok(Served {
+            value,
+            position: Position {
+                index,
+                term: self.term(),
+                node,
+                age_ms,
+            },
+        })
+    }
+
+    async fn wait_visible(&self, index: u64) -> Result<(), ReadError> {
+        let visible = self.inner.state.visible(index);
+        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(visible)).await;
+        in_time.map_err(|_| ReadError::Behind {
+            at: self
+                .inner
+                .state
+                .standing()
+                .committed
+                .map_or(0, |committed| committed.index),
+            wanted: index,
+        })
+    }
+
+    /// An index that covers every write acknowledged before now; asks until there is a leader.
+    async fn agreed_index(&self) -> u64 {
+        loop {
+            let index = match self.leader() {
+                Leader::Me => self.read_index().await,
+                Leader::Peer(id, address) => {
+                    let caller = self.inner.peers.caller(id, &address);
+                    match caller.call(&Request::ReadIndex, READ_DEADLINE / 3).await {
+                        Ok(Response::ReadIndex(index)) => index,
+                        Ok(_) | Err(_) => None,
+                    }
+                }
+                Leader::Nobody => None,
+            };
+            match index {
+                Some(index) => return index,
+                None => E::Runtime::sleep(POLL).await,
+            }
+        }
+    }
+
+    /// The read index, confirmed by a majority; `None` if this node does not lead.
+    pub(crate) async fn read_index(&self) -> Option<u64> {
+        let (read, _) = self
+            .inner
+            .raft
+            .get_read_log_id(ReadPolicy::ReadIndex)
+            .await
+            .ok()?;
+        Some(read.log_id().index)
+    }
+
+    /// Follows the events that are applied from now on.
+    pub fn watch(&self) -> Watch {
+        let receiver = self.inner.state.watch();
+        Watch {
+            receiver,
+            events: Arc::new([]),
+            next: 0,
+        }
+    }
+}
+
+/// The events of a node as they are applied, from the moment [`Node::watch`] was called.
+pub struct Watch {
+    receiver: broadcast::Receiver<Arc<[Event]>>,
+    events: Arc<[Event]>,
+    next: usize,
+}
+
+/// The reader was too slow and events were dropped for it: read them again from the outbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("events were dropped because they were not read in time")]
+pub struct Missed;
+
+impl Watch {
+    /// The next event; `None` when the node stops.
+    pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
+        loop {
+            if let Some(event) = self.events.get(self.next) {
+                self.next += 1;
+                return Ok(Some(event.clone()));
+            }
+            self.next = 0;
+            match self.receiver.recv().await {
+                Ok(events) => self.events = events,
+                Err(broadcast::error::RecvError::Closed) => return Ok(None),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    self.events = Arc::new([]);
+                    return Err(Missed);
+                }
+            }
+        }
+    }
+}
