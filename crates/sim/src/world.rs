@@ -146,6 +146,16 @@ impl Sim {
         &self.inner.disks[node.0 as usize - 1]
     }
 
+    /// A node's environment.
+    pub fn env(&self, node: NodeId) -> SimEnv {
+        let transport = SimTransport::new(self.inner.network.clone(), node);
+        SimEnv {
+            node,
+            disk: self.disk(node).clone(),
+            transport,
+        }
+    }
+
     /// Decides with the scenario's dice.
     pub fn roll<T>(&self, decide: impl FnOnce(&mut Dice) -> T) -> T {
         decide(&mut lock(&self.inner.dice))
