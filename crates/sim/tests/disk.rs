@@ -68,6 +68,7 @@ fn unsynced_bytes_are_lost_kept_torn_or_scattered() {
 
     assert!(all(Crash::LoseUnsynced).iter().all(Vec::is_empty));
     assert!(all(Crash::KeepAll).iter().all(is_whole));
+    assert!(all(Crash::KillOnly).iter().all(is_whole));
     let torn = all(Crash::Torn);
     assert!(
         !torn.iter().any(has_hole),
@@ -137,6 +138,19 @@ fn a_rename_replaces_at_once_and_for_good_after_a_sync() {
             );
         }
     }
+}
+
+#[test]
+fn what_outlives_a_kill_is_no_more_durable_than_before() {
+    let disk = disk_with_file(0);
+    disk.open(Path::new(FILE), false)
+        .unwrap()
+        .write_all_at(b"cached", 0)
+        .unwrap();
+    crash(&disk, Crash::KillOnly);
+    assert_eq!(contents(&disk, FILE), b"cached");
+    crash(&disk, Crash::LoseUnsynced);
+    assert_eq!(contents(&disk, FILE), b"");
 }
 
 #[test]

@@ -10,13 +10,15 @@ use crate::dice::Dice;
 /// What a disk writes as one: a loss of power never leaves half of it.
 const SECTOR_BYTES: u64 = 512;
 
-/// What a loss of power does to the changes that were not synced.
+/// What a loss of power, or a kill, does to the changes that were not synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crash {
     /// All of them are lost.
     LoseUnsynced,
-    /// None is lost: as when only the process is killed.
+    /// None is lost: the disk had written them all by itself.
     KeepAll,
+    /// None is lost, and none is more durable than before: only the process was killed.
+    KillOnly,
     /// The first ones are kept, in order; the next one is torn if it is a write; the rest is lost.
     Torn,
     /// Of the names the first changes are kept, as a file system with a journal does; of the
@@ -120,7 +122,7 @@ impl Medium {
     /// Applies what a crash leaves of the changes.
     pub(super) fn crash(&mut self, changes: &[Change], crash: Crash, dice: &mut Dice) {
         match crash {
-            Crash::LoseUnsynced => {}
+            Crash::LoseUnsynced | Crash::KillOnly => {}
             Crash::KeepAll => changes.iter().for_each(|change| self.apply(change)),
             Crash::Torn => self.keep_torn(changes, dice),
             Crash::Sectors => self.keep_sectors(changes, dice),

@@ -85,11 +85,13 @@ impl State {
         }
         self.on = false;
         self.life += 1;
-        let journal = std::mem::take(&mut self.journal);
-        self.durable.crash(&journal, crash, &mut self.dice);
-        self.cached = self.durable.clone();
         self.open_files.clear();
         self.databases.clear();
+        if crash != Crash::KillOnly {
+            let journal = std::mem::take(&mut self.journal);
+            self.durable.crash(&journal, crash, &mut self.dice);
+            self.cached = self.durable.clone();
+        }
     }
 
     pub(super) fn power_on(&mut self) {
