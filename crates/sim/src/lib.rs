@@ -24,6 +24,7 @@
 mod context;
 mod dice;
 mod disk;
+mod log;
 mod net;
 mod runtime;
 mod task;

@@ -102,6 +102,7 @@ impl World {
         static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
         let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let sim = self.sim.clone();
+        let _log = crate::log::print();
         vfs::seed_randomness(sim.sqlite_seed());
         let outcome = self.runtime.block_on(sim.clone().run_to_end(scenario));
         vfs::seed_randomness(0);

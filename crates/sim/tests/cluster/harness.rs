@@ -1,0 +1,249 @@
+//! A cluster in a world: starting, crashing and comparing its nodes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use domain::keys::{Entry, GetKey};
+use domain::{Action, Actor, Proposal, RequestId};
+use engine::{Consistency, JoinToken, Node, Options, Role, Tuning};
+use sim::{Crash, Network, NodeId, Sim, SimEnv};
+
+/// A node of the production code in a simulated world.
+pub type SimNode = Node<SimEnv>;
+
+/// Where every node keeps its data, on its own disk.
+const DATA: &str = "/data";
+
+/// A cluster that does not get there in this time never will.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often the harness looks whether something has come about.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Segments and thresholds so small that a short run begins segments, takes snapshots and purges.
+pub fn small() -> Tuning {
+    Tuning {
+        segment_bytes: 64 * 1024,
+        compact_bytes: 48 * 1024,
+        keep_bytes: 8 * 1024,
+        ..Tuning::default()
+    }
+}
+
+/// The seeds to run: one named by the environment, or as many as it says, or `default`.
+pub fn seeds(default: u64) -> Vec<u64> {
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect("a number"))
+    };
+    match number("CONSORCIO_SIM_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("CONSORCIO_SIM_SEEDS").unwrap_or(default)).collect(),
+    }
+}
+
+/// The nodes that run in a world. All clones are the same cluster.
+#[derive(Clone)]
+pub struct Cluster {
+    pub sim: Sim,
+    tuning: Tuning,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    running: BTreeMap<NodeId, SimNode>,
+    token: Option<JoinToken>,
+}
+
+impl Cluster {
+    pub fn new(sim: Sim, tuning: Tuning) -> Self {
+        Cluster {
+            sim,
+            tuning,
+            shared: Arc::default(),
+        }
+    }
+
+    /// Starts all nodes of the world as one cluster and waits until all of them vote.
+    pub async fn form(sim: Sim, tuning: Tuning) -> Self {
+        let cluster = Cluster::new(sim, tuning);
+        for node in cluster.sim.nodes() {
+            cluster.start(node);
+            cluster.until_running(node).await;
+        }
+        cluster.until_all_vote().await;
+        cluster
+    }
+
+    /// Starts a node; the first one that ever runs makes the cluster, the others join it.
+    pub fn start(&self, node: NodeId) {
+        let join = self.shared().token.clone();
+        let options = Options {
+            name: node.to_string(),
+            data: PathBuf::from(DATA),
+            peer: Network::address(node),
+            http: format!("http://{node}.invalid"),
+            join,
+            tuning: self.tuning.clone(),
+        };
+        let shared = self.shared.clone();
+        drop(self.sim.start(node, move |env| async move {
+            let running = match Node::start(env, options).await {
+                Ok(running) => running,
+                Err(error) => panic!("{node} did not start: {error}"),
+            };
+            let mut shared = shared.lock().unwrap();
+            let token = running.join_token().parse().expect("a token");
+            shared.token.get_or_insert(token);
+            shared.running.insert(node, running);
+        }));
+    }
+
+    /// Crashes a node, now or in the middle of one of its next writes.
+    pub async fn crash_somehow(&self, node: NodeId) {
+        self.sim.crash_somehow(node, Duration::from_secs(2)).await;
+        self.forget(node);
+    }
+
+    pub fn crash(&self, node: NodeId, crash: Crash) {
+        self.sim.crash(node, crash);
+        self.forget(node);
+    }
+
+    /// Starts every node that is down.
+    pub fn start_all(&self) {
+        for node in self.sim.nodes() {
+            if !self.sim.is_up(node) {
+                self.forget(node);
+                self.start(node);
+            }
+        }
+    }
+
+    fn forget(&self, node: NodeId) {
+        let forgotten = self.shared().running.remove(&node);
+        drop(forgotten);
+    }
+
+    /// The node, if it has started and not crashed.
+    pub fn running(&self, node: NodeId) -> Option<SimNode> {
+        let running = self.shared().running.get(&node).cloned();
+        running.filter(|_| self.sim.is_up(node))
+    }
+
+    pub async fn until_running(&self, node: NodeId) -> SimNode {
+        self.until("the node runs", || self.running(node)).await
+    }
+
+    pub async fn until_all_vote(&self) {
+        let nodes = self.sim.nodes();
+        let votes = |node: &SimNode| {
+            let status = node.status();
+            let voters = status
+                .nodes
+                .iter()
+                .filter(|node| node.role != Role::Learner);
+            node.is_ready() && voters.count() == nodes.len()
+        };
+        let all = || {
+            nodes
+                .iter()
+                .all(|node| self.running(*node).is_some_and(|node| votes(&node)))
+        };
+        self.until("all nodes vote", || all().then_some(())).await;
+    }
+
+    /// The node that leads, as it says itself.
+    pub async fn leader(&self) -> NodeId {
+        let leads = |node: &NodeId| {
+            let running = self.running(*node)?;
+            let status = running.status();
+            (running.is_ready() && status.leader.as_deref() == Some(&*status.node)).then_some(())
+        };
+        let find = || {
+            self.sim
+                .nodes()
+                .into_iter()
+                .find(|node| leads(node).is_some())
+        };
+        self.until("some node leads", find).await
+    }
+
+    /// Waits until all nodes have applied the same entries, and compares their state hashes.
+    pub async fn until_equal(&self) {
+        let nodes = self.sim.nodes();
+        let standing = |node: &NodeId| {
+            let status = self.running(*node).filter(SimNode::is_ready)?.status();
+            Some((status.applied, status.committed, status.state_hash.clone()))
+        };
+        let settled = || {
+            let standings: Option<Vec<_>> = nodes.iter().map(standing).collect();
+            standings.filter(|all| all.iter().all(|one| one.0 == all[0].0 && one.0 == one.1))
+        };
+        let standings = self.until("all nodes are at the same index", settled).await;
+        let equal = standings.iter().all(|one| one.2 == standings[0].2);
+        assert!(
+            equal,
+            "the same entries gave different states: {standings:?}"
+        );
+    }
+
+    /// Asks again and again until there is an answer.
+    pub async fn until<T>(&self, what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+        let looks = PATIENCE.as_millis() / GLANCE.as_millis();
+        for _ in 0..looks {
+            if let Some(found) = found() {
+                return found;
+            }
+            self.sim.sleep(GLANCE).await;
+        }
+        panic!("in {PATIENCE:?} it did not come about that {what}");
+    }
+
+    /// Reads a key on a node, as a task of it.
+    pub async fn get(&self, node: NodeId, consistency: Consistency, key: &str) -> Reading {
+        let Some(running) = self.running(node) else {
+            return Reading::Failed;
+        };
+        let query = GetKey { key: key.into() };
+        let reading = self
+            .sim
+            .on(node, async move { running.read(consistency, query).await });
+        match reading.await {
+            Ok(Ok(served)) => Reading::Found(served.value),
+            Ok(Err(_)) | Err(_) => Reading::Failed,
+        }
+    }
+
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap()
+    }
+}
+
+/// What came of a read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// The entry of the key, if there is one.
+    Found(Option<Entry>),
+    /// It was refused, or the node died.
+    Failed,
+}
+
+/// A command that stores a value; `request` makes a retry safe.
+pub fn put(key: &str, value: Vec<u8>, request: Option<&str>) -> Proposal {
+    Proposal {
+        actor: Actor::Anonymous,
+        request: request.map(|key| RequestId {
+            key: key.to_owned(),
+            fingerprint: [7; 16],
+        }),
+        action: Action::PutKey {
+            key: key.into(),
+            value,
+        },
+    }
+}
