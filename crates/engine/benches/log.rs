@@ -14,6 +14,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bytes::Bytes;
+use engine::Tuning;
+use engine::log::LogOptions;
+use engine::production::Production;
+use engine::types::{Batch, LogId};
+use openraft::EntryPayload;
+use openraft::storage::RaftLogStorageExt as _;
+
 /// Bytes of an entry: a 64-byte value with its key, stamp and framing, rounded up.
 const ENTRY_BYTES: usize = 256;
 
@@ -38,7 +46,10 @@ trait Log {
 /// A log in an empty directory.
 type Open = fn(&Path) -> Box<dyn Log>;
 
-const LOGS: [(&str, Open); 5] = [
+const LOGS: [(&str, Open); 6] = [
+    ("our log, one record a batch", |dir| {
+        Box::new(Ours::open(dir))
+    }),
     ("file that grows, fdatasync", |dir| {
         Box::new(Growing::open(dir))
     }),
@@ -113,6 +124,52 @@ fn print_table(rates: &mut [[Vec<f64>; LOADS.len()]]) {
             print!(" {:>10.0}", rates[rates.len() / 2]);
         }
         println!();
+    }
+}
+
+/// The engine's log as the engine uses it: the commands that are ready become one entry.
+struct Ours {
+    runtime: tokio::runtime::Runtime,
+    log: engine::log::Log<Production>,
+}
+
+impl Ours {
+    fn open(dir: &Path) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let options = LogOptions {
+            dir: dir.to_owned(),
+            segment_bytes: Tuning::default().segment_bytes,
+        };
+        let log = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            engine::log::Log::open(&Production::new(listener), options)
+                .await
+                .unwrap()
+        });
+        Ours { runtime, log }
+    }
+}
+
+impl Log for Ours {
+    fn append(&mut self, first: u64, entries: &[Entry]) {
+        let proposals = entries
+            .iter()
+            .map(|entry| Bytes::copy_from_slice(entry))
+            .collect();
+        let batch = Batch {
+            at_ms: 0,
+            seed: [0; 32],
+            proposals,
+        };
+        let index = first / entries.len() as u64;
+        let id = LogId::new_term_index(1, index);
+        let entry = engine::types::Entry {
+            log_id: id,
+            payload: EntryPayload::Normal(batch),
+        };
+        self.runtime
+            .block_on(self.log.blocking_append([entry]))
+            .unwrap();
     }
 }
 
