@@ -1,5 +1,6 @@
 //! The `consorcio` program: a table of contents of its roles.
 
+mod bench;
 mod commands;
 mod failure;
 mod logging;
@@ -44,6 +45,7 @@ enum Role {
     News(news::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
+    Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Role::News(args) => news::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::Bench(args) => bench::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

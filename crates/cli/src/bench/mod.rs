@@ -30,6 +30,8 @@ mod writes;
 
 use std::path::PathBuf;
 
+use crate::failure::{Failure, Outcome};
+
 /// Measures this program on this machine.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -58,22 +60,22 @@ enum What {
     News(news::Args),
 }
 
-/// Runs one measurement and prints its report.
-///
-/// # Errors
-///
-/// If a system does not start or answers a write with an error, or on Ctrl-C; what was started is
-/// stopped first.
-pub fn run(args: Args) -> anyhow::Result<()> {
+/// Runs one measurement and prints its report. It fails if a system does not start, answers a
+/// write with an error, or on Ctrl-C; what was started is stopped first.
+pub fn run(args: &Args) -> Outcome {
+    measure(args).map_err(|error| Failure::failed(format!("{error:#}")))
+}
+
+fn measure(args: &Args) -> anyhow::Result<()> {
     interrupt::listen()?;
     process::raise_file_limit();
     let scratch = process::Scratch::new(args.dir.as_deref())?;
-    let report = match args.what {
-        What::Writes(args) => writes::run(&args, &scratch),
-        What::Failover(args) => failover::run(&args, &scratch),
-        What::Sse(args) => sse::run(&args, &scratch),
-        What::Idle(args) => idle::run(&args, &scratch),
-        What::News(args) => news::run(&args, &scratch),
+    let report = match &args.what {
+        What::Writes(args) => writes::run(args, &scratch),
+        What::Failover(args) => failover::run(args, &scratch),
+        What::Sse(args) => sse::run(args, &scratch),
+        What::Idle(args) => idle::run(args, &scratch),
+        What::News(args) => news::run(args, &scratch),
     }?;
     report.print(args.json)
 }
