@@ -10,7 +10,7 @@
 //!
 //! Tables whose key is all there is to look for are `WITHOUT ROWID`: one tree instead of two. Posts
 //! are kept in order of publication, which packs their pages full, and found by area and id
-//! through one narrow index.
+//! through one narrow index. A removed area has no `name_key`, which frees its name.
 
 /// What [`crate::Machine::load`] expects to find; another number is another version's data.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -41,8 +41,7 @@ CREATE TABLE IF NOT EXISTS accounts (
     feed_token BYTEA
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_name ON accounts (name_key);
-CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_feed ON accounts (feed_token)
-    WHERE feed_token IS NOT NULL;
+CREATE UNIQUE INDEX IF NOT EXISTS accounts_by_feed ON accounts (feed_token);
 
 CREATE TABLE IF NOT EXISTS sessions (
     token_hash BYTEA PRIMARY KEY,
@@ -81,14 +80,14 @@ CREATE TABLE IF NOT EXISTS outbox_floor (
 CREATE TABLE IF NOT EXISTS areas (
     id BIGINT PRIMARY KEY,
     name TEXT NOT NULL,
-    name_key TEXT NOT NULL,
+    name_key TEXT,
     description TEXT NOT NULL,
     newest_post BIGINT NOT NULL,
     live_posts BIGINT NOT NULL,
     last_post_at_ms BIGINT,
     removed BIGINT NOT NULL
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX IF NOT EXISTS areas_by_name ON areas (name_key) WHERE removed = 0;
+CREATE UNIQUE INDEX IF NOT EXISTS areas_by_name ON areas (name_key);
 
 CREATE TABLE IF NOT EXISTS subscriptions (
     area BIGINT NOT NULL,

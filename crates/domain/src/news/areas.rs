@@ -79,9 +79,10 @@ pub(crate) fn edit(
 pub(crate) fn remove(context: &mut Context<'_>, area: i64) -> Step<Reply> {
     context.administrator()?;
     let name = need_area(&mut context.sql, area)?.name;
-    context
-        .sql
-        .execute("UPDATE areas SET removed = 1 WHERE id = ?1", &[area.into()])?;
+    context.sql.execute(
+        "UPDATE areas SET removed = 1, name_key = NULL WHERE id = ?1",
+        &[area.into()],
+    )?;
     context.counters.removed_areas += 1;
     told(context, Topic::AreaRemoved { area, name }, Reply::Done)
 }
@@ -109,7 +110,7 @@ pub(crate) fn unsubscribe(context: &mut Context<'_>, area: i64) -> Step<Reply> {
 /// The area with this name, unless it was removed.
 fn named(context: &mut Context<'_>, name: &AreaName) -> Result<Option<i64>, Fault> {
     let rows = context.sql.query(
-        "SELECT id FROM areas WHERE name_key = ?1 AND removed = 0",
+        "SELECT id FROM areas WHERE name_key = ?1",
         &[name.key().into()],
     )?;
     rows.first().map(|row| row.int(0)).transpose()

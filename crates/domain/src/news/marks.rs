@@ -194,20 +194,19 @@ impl Reader<'_, '_> {
 }
 
 /// Unread posts of the area `a` for account `?1`, as SQL: all, less those in ranges, less the
-/// tombstones outside of ranges. No post is looked at; tombstones below the end of the first range
-/// are all inside it.
+/// tombstones outside of ranges. No post is looked at. Tombstones below the end of the first range
+/// are not counted at all: they are many, and all inside of it.
 macro_rules! unread_posts {
     () => {
         "(a.newest_post
           - (SELECT COALESCE(CAST(SUM(r.high - r.low + 1) AS BIGINT), 0) FROM read_ranges r
              WHERE r.area = a.id AND r.account = ?1)
           - (SELECT COUNT(*) FROM tombstones t
-             WHERE t.area = a.id
-               AND t.post > COALESCE((SELECT r.high FROM read_ranges r
-                   WHERE r.area = a.id AND r.account = ?1 AND r.low = 1), 0)
-               AND t.post > COALESCE((SELECT r.high FROM read_ranges r
-                   WHERE r.area = t.area AND r.account = ?1 AND r.low <= t.post
-                   ORDER BY r.low DESC LIMIT 1), 0)))"
+             WHERE t.area = a.id AND t.post > COALESCE((SELECT r.high FROM read_ranges r
+                 WHERE r.area = a.id AND r.account = ?1 AND r.low = 1), 0))
+          + (SELECT COUNT(*) FROM read_ranges r JOIN tombstones t
+                 ON t.area = r.area AND t.post >= r.low AND t.post <= r.high
+             WHERE r.area = a.id AND r.account = ?1 AND r.low > 1))"
     };
 }
 pub(crate) use unread_posts;

@@ -277,7 +277,7 @@ fn find_id(sql: &mut dyn Sql, area: &AreaRef) -> Result<Option<i64>, Fault> {
             &[(*id).into()],
         )?,
         AreaRef::Name(name) => sql.query(
-            "SELECT id FROM areas WHERE name_key = ?1 AND removed = 0",
+            "SELECT id FROM areas WHERE name_key = ?1",
             &[(&key_of(name)).into()],
         )?,
     };

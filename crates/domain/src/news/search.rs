@@ -3,8 +3,7 @@
 //! Words are letters and digits, without accents, in lower case; the index sees nothing else, so
 //! what a user types can never be taken for the index's own query language.
 
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
+use unicode_normalization::char::{decompose_compatible, is_combining_mark};
 
 use crate::news::posts::STATE_LIVE;
 use crate::news::queries::{Body, Post};
@@ -119,41 +118,76 @@ fn post_in_area(row: &Row) -> Result<(String, Post), Fault> {
 /// The words of a text in order: compatibility-decomposed (NFKD), without combining marks, in
 /// lower case, split at all that is neither letter nor digit.
 pub fn words(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for c in plain(text) {
-        if c.is_alphanumeric() {
-            word.push(c);
-        } else if !word.is_empty() {
-            words.push(cut(std::mem::take(&mut word)));
-        }
-    }
-    if !word.is_empty() {
-        words.push(cut(word));
-    }
-    words
+    spaced_words(&[text])
+        .split(' ')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// What the index is given for a post: the words of its title and text, separated by spaces.
 pub(crate) fn document_words(title: &str, text: &str) -> String {
-    let mut all = words(title);
-    all.extend(words(text));
-    all.join(" ")
+    spaced_words(&[title, text])
 }
 
-fn plain(text: &str) -> impl Iterator<Item = char> {
-    text.nfkd()
-        .flat_map(char::to_lowercase)
-        .filter(|c| !is_combining_mark(*c))
-}
-
-fn cut(mut word: String) -> String {
-    let mut end = WORD_MAX_BYTES.min(word.len());
-    while !word.is_char_boundary(end) {
-        end -= 1;
+fn spaced_words(texts: &[&str]) -> String {
+    let mut words = Words::with_capacity(texts.iter().map(|text| text.len() + 1).sum());
+    for text in texts {
+        text.chars().for_each(|c| words.push(c));
+        words.end_word();
     }
-    word.truncate(end);
-    word
+    words.spaced.pop();
+    words.spaced
+}
+
+/// Words as they grow, each followed by a space.
+struct Words {
+    spaced: String,
+    /// Where the word under way begins.
+    start: usize,
+    /// True once the word under way has been cut.
+    cut: bool,
+}
+
+impl Words {
+    fn with_capacity(bytes: usize) -> Self {
+        Self {
+            spaced: String::with_capacity(bytes),
+            start: 0,
+            cut: false,
+        }
+    }
+
+    /// Takes a character as it was written. Without their marks the parts of a decomposition need
+    /// no reordering, so characters can be taken one by one.
+    fn push(&mut self, c: char) {
+        if c.is_ascii() {
+            return self.push_plain(c.to_ascii_lowercase());
+        }
+        decompose_compatible(c, |part| {
+            part.to_lowercase()
+                .filter(|c| !is_combining_mark(*c))
+                .for_each(|c| self.push_plain(c));
+        });
+    }
+
+    fn push_plain(&mut self, c: char) {
+        if !c.is_alphanumeric() {
+            return self.end_word();
+        }
+        self.cut |= self.spaced.len() + c.len_utf8() > self.start + WORD_MAX_BYTES;
+        if !self.cut {
+            self.spaced.push(c);
+        }
+    }
+
+    fn end_word(&mut self) {
+        if self.spaced.len() > self.start {
+            self.spaced.push(' ');
+            self.start = self.spaced.len();
+        }
+        self.cut = false;
+    }
 }
 
 #[cfg(test)]
@@ -177,7 +211,7 @@ mod tests {
     fn long_words_are_cut_between_characters() {
         let long = words(&"é".repeat(100));
         assert_eq!(long, ["e".repeat(WORD_MAX_BYTES)]);
-        let cut = words(&"語".repeat(100));
-        assert_eq!(cut, ["語".repeat(WORD_MAX_BYTES / 3)]);
+        let cut = words(&("語".repeat(100) + "a b"));
+        assert_eq!(cut, ["語".repeat(WORD_MAX_BYTES / 3), "b".to_owned()]);
     }
 }
