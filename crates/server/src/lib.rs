@@ -1,1 +1,32 @@
-//! To be written.
+//! The HTTP front door of a node: REST, live events, Atom and the pages.
+//!
+//! ```text
+//!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
+//!                       render ◀─ App ◀─ outcome · answer
+//!                 events: one hub renders, every reader shares its bytes
+//!                 agent:  counts demand, assigns areas to nodes
+//! ```
+//!
+//! A handler does three things: it parses, calls the [`app`], and renders. The rules are the
+//! domain's; what is durable is the engine's.
+
+mod agent;
+mod app;
+mod atom;
+mod config;
+mod events;
+mod first;
+mod http;
+mod limiter;
+mod markdown;
+mod metrics;
+mod password;
+mod problem;
+mod render;
+mod serve;
+mod token;
+mod web;
+
+pub use config::{Config, Limits, PasswordCost};
+pub use first::{Bootstrapped, SetupError, bootstrap, demo};
+pub use serve::serve;

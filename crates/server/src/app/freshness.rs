@@ -1,0 +1,101 @@
+//! How fresh a read must be.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use domain::Query;
+use engine::{Consistency, ReadError, Served};
+
+use super::{App, Caller};
+use crate::problem::Trouble;
+
+/// How long a read that asked for nothing waits for the newest state before it takes what there is.
+const NEWEST_WAIT: Duration = Duration::from_millis(500);
+
+/// What a client can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Freshness {
+    /// Every write acknowledged before the read began, on any node.
+    Linearizable,
+    /// At least what the client has seen.
+    Session,
+    /// Whatever this node has.
+    Stale,
+}
+
+impl FromStr for Freshness {
+    type Err = Trouble;
+
+    fn from_str(text: &str) -> Result<Self, Trouble> {
+        match text {
+            "linearizable" => Ok(Freshness::Linearizable),
+            "session" => Ok(Freshness::Session),
+            "stale" => Ok(Freshness::Stale),
+            _ => Err(Trouble::field(
+                "consistency",
+                "it is linearizable, session or stale",
+            )),
+        }
+    }
+}
+
+impl App {
+    /// Runs a query as fresh as the caller needs it.
+    ///
+    /// A caller that says what it has seen gets at least that (`session`). One that says nothing,
+    /// for example a person with curl, gets the newest state if a leader answers at once, and
+    /// otherwise what this node has: reads go on without a majority.
+    pub async fn read<Q>(&self, caller: &Caller, query: Q) -> Result<Served<Q::Answer>, Trouble>
+    where
+        Q: Query + Clone,
+    {
+        let session = Consistency::Session(caller.floor());
+        let consistency = match caller.freshness {
+            Some(Freshness::Linearizable) => Consistency::Linearizable,
+            // A session that this node has not seen begin would be unknown to it.
+            Some(Freshness::Stale) => match caller.token {
+                Some(token) if token.index > self.engine.status().applied => {
+                    Consistency::Session(token.index)
+                }
+                _ => Consistency::Stale,
+            },
+            Some(Freshness::Session) => session,
+            None if caller.seen.is_some() => session,
+            None => return self.read_newest(session, query).await,
+        };
+        Ok(self.engine.read(consistency, query).await?)
+    }
+
+    async fn read_newest<Q>(
+        &self,
+        otherwise: Consistency,
+        query: Q,
+    ) -> Result<Served<Q::Answer>, Trouble>
+    where
+        Q: Query + Clone,
+    {
+        if self.engine.status().ready {
+            let newest = self.engine.read(Consistency::Linearizable, query.clone());
+            match tokio::time::timeout(NEWEST_WAIT, newest).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error @ (ReadError::Failed(_) | ReadError::Stopping))) => {
+                    return Err(error.into());
+                }
+                Ok(Err(
+                    ReadError::Busy { .. } | ReadError::NoLeader | ReadError::Behind { .. },
+                ))
+                | Err(_) => {}
+            }
+        }
+        Ok(self.engine.read(otherwise, query).await?)
+    }
+}
+
+impl Caller {
+    /// The oldest state that may answer: what the client has seen, and where its session began.
+    pub fn floor(&self) -> u64 {
+        self.seen
+            .unwrap_or(0)
+            .max(self.token.map_or(0, |token| token.index))
+    }
+}

@@ -1,0 +1,17 @@
+//! Live events over SSE.
+//!
+//! ```text
+//!   engine ── watch ──▶ Hub: renders each event once ── broadcast ──▶ Reader ─▶ connection
+//!                        └─ missed some? reads them from the outbox     (2,000 of them)
+//! ```
+//!
+//! All readers share one ring of rendered events. A reader that falls a whole ring behind is cut:
+//! it comes back with the last id it saw and reads what it missed from the outbox.
+
+mod hub;
+mod reader;
+mod render;
+
+pub(crate) use hub::Hub;
+pub(crate) use reader::{Filter, Reader};
+pub(crate) use render::{KINDS, event_json};

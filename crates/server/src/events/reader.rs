@@ -1,0 +1,251 @@
+//! One reader's stream: history first if it asked for it, then live, without gap or repeat.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use bytes::{Bytes, BytesMut};
+use domain::outbox::{Events, ListEvents};
+use domain::{Event, EventId};
+use engine::{Consistency, ReadError, Served};
+use futures_util::Stream;
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::hub::{Item, PAGE_EVENTS, Seat};
+use super::render::{Rendered, alive, farewell, gone, moved_to, opening};
+use crate::app::{App, Caller, Freshness};
+use crate::problem::{Kind, Trouble};
+
+/// Signs of life between two looks at whether the session still counts: a minute.
+const ALIVE_PER_CHECK: u32 = 4;
+
+/// When to try again on a node that has no seat left.
+const FULL_MS: u64 = 5_000;
+
+/// Which events a reader wants; an empty list means all.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Filter {
+    pub areas: Vec<i64>,
+    pub kinds: Vec<String>,
+}
+
+impl Filter {
+    fn wants(&self, event: &Rendered) -> bool {
+        let area = self.areas.is_empty() || event.area.is_some_and(|a| self.areas.contains(&a));
+        area && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind))
+    }
+}
+
+/// A reader.
+pub(crate) struct Reader {
+    app: App,
+    caller: Caller,
+    filter: Filter,
+    live: broadcast::Receiver<Item>,
+    /// Everything up to here was sent, or left out by the filter.
+    last: EventId,
+    /// The id that the client knows: that of the last event which was not left out.
+    told: EventId,
+    /// History is read from a state that is at least here.
+    floor: u64,
+    /// Ready to be sent.
+    ready: VecDeque<Bytes>,
+    stage: Stage,
+    until_check: u32,
+    _seat: Seat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    History,
+    Live,
+    Over,
+}
+
+impl Reader {
+    /// Opens a stream, after a cursor or from now on. What can be said before the first byte
+    /// (no session, no seat, this node lags behind the cursor) is an error here.
+    pub async fn open(
+        app: &App,
+        caller: Caller,
+        filter: Filter,
+        after: Option<EventId>,
+    ) -> Result<Self, Trouble> {
+        if app.stopping.is_cancelled() {
+            return Err(ReadError::Stopping.into());
+        }
+        let max = app.config.limits.event_readers;
+        let full = || Trouble::new(Kind::Busy, "too many event streams").retry_after_ms(FULL_MS);
+        let seat = app.hub.seat(max).ok_or_else(full)?;
+        // First the live end, then history up to at least there: what falls between is in both.
+        let live = app.hub.subscribe();
+        let start = app.hub.last();
+        let mut reader = Reader {
+            // Spread over the minute, so that not all are looked up at the same moment.
+            until_check: ALIVE_PER_CHECK + app.hub.readers() as u32 % ALIVE_PER_CHECK,
+            app: app.clone(),
+            caller,
+            filter,
+            live,
+            last: after.unwrap_or(start),
+            told: after.unwrap_or(start),
+            floor: start.index.max(after.unwrap_or(start).index),
+            ready: VecDeque::from([opening(after.is_none().then_some(start))]),
+            stage: if after.is_some() {
+                Stage::History
+            } else {
+                Stage::Live
+            },
+            _seat: seat,
+        };
+        if reader.stage == Stage::History {
+            reader.history().await?;
+        }
+        Ok(reader)
+    }
+
+    /// The stream of bytes.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+        futures_util::stream::unfold(self, |mut reader| async move {
+            let bytes = reader.next().await?;
+            Some((Ok(bytes), reader))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if let Some(bytes) = self.ready.pop_front() {
+                return Some(bytes);
+            }
+            match self.stage {
+                Stage::Over => return None,
+                Stage::Live => self.live_step().await,
+                Stage::History => {
+                    if let Err(trouble) = self.history().await {
+                        self.end(farewell(&trouble.detail));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn history(&mut self) -> Result<(), Trouble> {
+        let query = ListEvents {
+            after: self.last,
+            limit: PAGE_EVENTS,
+        };
+        let floor = Consistency::Session(self.floor);
+        let events = match self.app.engine.read(floor, query).await {
+            Ok(Served { value, .. }) => value,
+            Err(ReadError::Behind { .. }) => return self.from_the_future().await,
+            Err(error) => return Err(error.into()),
+        };
+        match events {
+            Events::Gone { oldest } => self.end(gone(oldest)),
+            Events::Some(events) => self.take_page(&events),
+        }
+        Ok(())
+    }
+
+    /// The cursor is ahead of this node: either the node lags, or the cursor is from another
+    /// cluster (or from before its data was lost), and then that history is gone.
+    async fn from_the_future(&mut self) -> Result<(), Trouble> {
+        let query = ListEvents {
+            after: self.last,
+            limit: 1,
+        };
+        let newest = self
+            .app
+            .engine
+            .read(Consistency::Linearizable, query)
+            .await?;
+        let at = newest.position.index;
+        if at >= self.last.index {
+            return Err(ReadError::Behind {
+                at,
+                wanted: self.last.index,
+            }
+            .into());
+        }
+        self.end(gone(EventId {
+            index: at,
+            number: u32::MAX,
+        }));
+        Ok(())
+    }
+
+    fn take_page(&mut self, events: &[Event]) {
+        let mut bytes = BytesMut::new();
+        for event in events {
+            let rendered = Rendered::new(event);
+            self.last = rendered.id;
+            if self.filter.wants(&rendered) {
+                self.told = rendered.id;
+                bytes.extend_from_slice(&rendered.bytes);
+            }
+        }
+        if !bytes.is_empty() {
+            self.ready.push_back(bytes.freeze());
+        }
+        if events.len() < PAGE_EVENTS as usize {
+            self.stage = Stage::Live;
+        }
+    }
+
+    async fn live_step(&mut self) {
+        match self.live.recv().await {
+            Ok(Item::Event(event)) => self.take(&event),
+            Ok(Item::Alive) => self.alive().await,
+            Ok(Item::Lost) => self.end(farewell("some events were missed here; come back")),
+            Ok(Item::Stop) | Err(RecvError::Closed) => self.end(farewell("the node is stopping")),
+            Err(RecvError::Lagged(_)) => {
+                self.app.metrics.slow_readers.inc();
+                self.end(farewell(
+                    "you read too slowly; come back with the last id you saw",
+                ));
+            }
+        }
+    }
+
+    fn take(&mut self, event: &Rendered) {
+        if event.id > self.last {
+            self.last = event.id;
+            if self.filter.wants(event) {
+                self.told = event.id;
+                self.ready.push_back(event.bytes.clone());
+            }
+        }
+    }
+
+    async fn alive(&mut self) {
+        self.until_check = self.until_check.saturating_sub(1);
+        if self.until_check == 0 {
+            self.until_check = ALIVE_PER_CHECK;
+            if let Err(trouble) = self.check_session().await {
+                return self.end(farewell(&trouble.detail));
+            }
+        }
+        if self.told == self.last {
+            self.ready.push_back(alive());
+        } else {
+            self.told = self.last;
+            self.ready.push_back(moved_to(self.last));
+        }
+    }
+
+    /// Ends the stream if the session has ended; a node that cannot tell says nothing.
+    async fn check_session(&self) -> Result<(), Trouble> {
+        let caller = Caller {
+            freshness: Some(Freshness::Session),
+            ..self.caller.clone()
+        };
+        match self.app.member(&caller).await {
+            Err(trouble) if trouble.status() == http::StatusCode::UNAUTHORIZED => Err(trouble),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, last_words: Bytes) {
+        self.ready.push_back(last_words);
+        self.stage = Stage::Over;
+    }
+}

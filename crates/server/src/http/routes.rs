@@ -1,0 +1,53 @@
+//! The routes of the API, one file a subject.
+
+mod accounts;
+mod areas;
+mod cluster;
+mod events;
+mod feeds;
+mod keys;
+mod posts;
+mod system;
+
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::app::App;
+
+/// Every route of the API; the document of the API is made from the same list.
+pub(super) fn all() -> OpenApiRouter<App> {
+    let news = OpenApiRouter::new()
+        .routes(routes!(areas::list, areas::add))
+        .routes(routes!(areas::get, areas::edit, areas::remove))
+        .routes(routes!(areas::subscribe, areas::unsubscribe))
+        .routes(routes!(areas::subscriptions))
+        .routes(routes!(posts::list, posts::publish))
+        .routes(routes!(posts::get, posts::delete))
+        .routes(routes!(posts::hide))
+        .routes(routes!(posts::mark))
+        .routes(routes!(posts::search))
+        .routes(routes!(events::stream))
+        .routes(routes!(feeds::make))
+        .routes(routes!(feeds::area))
+        .routes(routes!(feeds::private_all))
+        .routes(routes!(feeds::private_area));
+    OpenApiRouter::new()
+        .routes(routes!(accounts::list, accounts::register))
+        .routes(routes!(accounts::change_password))
+        .routes(routes!(
+            accounts::make_administrator,
+            accounts::unmake_administrator
+        ))
+        .routes(routes!(accounts::log_in, accounts::log_out_everywhere))
+        .routes(routes!(accounts::current, accounts::log_out))
+        .merge(news)
+        .routes(routes!(keys::get, keys::put, keys::delete))
+        .routes(routes!(cluster::route))
+        .routes(routes!(cluster::show))
+        .routes(routes!(cluster::token))
+        .routes(routes!(cluster::remove_node))
+        .routes(routes!(system::version))
+        .routes(routes!(system::live))
+        .routes(routes!(system::ready))
+        .routes(routes!(system::metrics))
+}

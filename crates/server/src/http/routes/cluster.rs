@@ -1,0 +1,110 @@
+//! The cluster, and which of its nodes to ask.
+
+use api::types::{Cluster, JoinToken, Route, RouteNode};
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use domain::news::queries::{AreaRef, GetArea};
+use engine::{Role, Served};
+use http::StatusCode;
+
+use crate::app::{App, Caller};
+use crate::http::{Answer, AreaPath};
+use crate::problem::Trouble;
+use crate::render;
+
+/// The nodes to ask about an area
+///
+/// Best first. Any node answers; asking these spreads the load.
+#[utoipa::path(get, path = "/v1/route/areas/{area}", tag = "cluster", security(()),
+    params(("area" = String, Path, description = "Id or name")),
+    responses((status = 200, body = Route)))]
+pub(super) async fn route(
+    State(app): State<App>,
+    caller: Caller,
+    AreaPath(area): AreaPath,
+) -> Result<Answer<Route>, Trouble> {
+    let area = existing(&app, &caller, area).await?;
+    let Served {
+        value: area,
+        position,
+    } = area;
+    let status = app.engine.status();
+    let shown = |(node, assigned): (&engine::NodeStatus, bool)| RouteNode {
+        name: node.name.clone(),
+        http: node.http.clone(),
+        assigned,
+        leader: node.role == Role::Leader,
+    };
+    let nodes = app
+        .agent
+        .route(&status, area)
+        .into_iter()
+        .map(shown)
+        .collect();
+    Ok(Answer::ok(position, Route { area, nodes }))
+}
+
+/// The area's id. Nobody in particular asks: where to ask is no secret.
+async fn existing(app: &App, caller: &Caller, area: AreaRef) -> Result<Served<i64>, Trouble> {
+    let Served { value, position } = app.read(caller, GetArea { viewer: 0, area }).await?;
+    let area = value.ok_or_else(|| Trouble::not_found("area"))?;
+    Ok(Served {
+        value: area.id,
+        position,
+    })
+}
+
+/// The cluster as this node sees it
+#[utoipa::path(get, path = "/v1/cluster", tag = "cluster", security(()),
+    responses((status = 200, body = Cluster)))]
+pub(super) async fn show(State(app): State<App>) -> axum::Json<Cluster> {
+    axum::Json(app.cluster())
+}
+
+/// The token with which another node joins
+///
+/// Administrators only. It is a secret: who has it can join.
+#[utoipa::path(post, path = "/v1/cluster/token", tag = "cluster",
+    responses((status = 201, body = JoinToken)))]
+pub(super) async fn token(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Answer<JoinToken>, Trouble> {
+    let position = app.administrator(&caller).await?.position;
+    Ok(Answer::created(
+        position,
+        JoinToken {
+            token: app.engine.join_token(),
+        },
+    ))
+}
+
+/// Take a node out of the cluster
+///
+/// Administrators only. Refused if it would leave the cluster without a working majority.
+#[utoipa::path(delete, path = "/v1/cluster/nodes/{name}", tag = "cluster",
+    params(("name" = String, Path, description = "The node's name")),
+    responses((status = 204, description = "Removed")))]
+pub(super) async fn remove_node(
+    State(app): State<App>,
+    caller: Caller,
+    Path(name): Path<String>,
+) -> Result<Response, Trouble> {
+    app.administrator(&caller).await?;
+    app.engine.remove_node(&name).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl App {
+    /// The cluster with the areas that each node is assigned.
+    pub(crate) fn cluster(&self) -> Cluster {
+        let assignment = self.agent.assignment();
+        let areas_of = |name: &str| {
+            let theirs = assignment
+                .iter()
+                .filter(|(_, nodes)| nodes.iter().any(|n| n == name));
+            theirs.map(|(area, _)| *area).collect()
+        };
+        render::cluster(&self.engine.status(), areas_of)
+    }
+}

@@ -1,0 +1,143 @@
+//! How what the engine and the rules say becomes a problem.
+
+use domain::Rejection;
+use domain::command::{Right, Thing};
+use domain::names::NameProblem;
+use engine::{MembershipError, ReadError, WriteError};
+
+use super::{Kind, Trouble};
+
+/// When to try again after an election or a change of nodes: about as long as an election takes.
+const ELECTION_MS: u64 = 1_000;
+
+/// When to try again on a node that catches up.
+const CATCH_UP_MS: u64 = 500;
+
+/// When to try again after a full disk: people make space, not machines.
+const DISK_FULL_MS: u64 = 30_000;
+
+impl From<Rejection> for Trouble {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::NotSignedIn => Trouble::not_signed_in(),
+            Rejection::SessionExpired => session_expired(),
+            Rejection::Forbidden(right) => Trouble::new(Kind::Forbidden, forbidden(right)),
+            Rejection::NotFound(thing) => Trouble::not_found(noun(thing)),
+            Rejection::Taken(thing) => Trouble::new(
+                Kind::Taken,
+                format!("there is already an {} of that name", noun(thing)),
+            ),
+            Rejection::Invalid { field, reason } => Trouble::field(&field, reason),
+            Rejection::RequestConflict => Trouble::new(
+                Kind::RequestConflict,
+                "this Idempotency-Key was used with another request",
+            ),
+            Rejection::LimitReached { what, limit } => Trouble::new(
+                Kind::LimitReached,
+                format!("there may be at most {limit} of this kind: {}", noun(what)),
+            ),
+            Rejection::PasswordChanged => Trouble::new(
+                Kind::PasswordChanged,
+                "the password was changed at the same moment",
+            ),
+            Rejection::LastAdministrator => Trouble::new(
+                Kind::LastAdministrator,
+                "somebody must be able to administer",
+            ),
+        }
+    }
+}
+
+/// The session's time is over.
+pub(crate) fn session_expired() -> Trouble {
+    Trouble::new(
+        Kind::SessionExpired,
+        "the session's time is over: log in again",
+    )
+}
+
+/// Only administrators may.
+pub(crate) fn forbidden_to_members() -> Trouble {
+    Trouble::new(Kind::Forbidden, forbidden(Right::Administrator))
+}
+
+fn forbidden(right: Right) -> &'static str {
+    match right {
+        Right::Administrator => "only administrators may do this",
+        Right::Author => "only its author may do this",
+        Right::System => "only the node itself may do this",
+    }
+}
+
+fn noun(thing: Thing) -> &'static str {
+    match thing {
+        Thing::Account => "account",
+        Thing::Session => "session",
+        Thing::Area => "area",
+        Thing::Post => "post",
+        Thing::Key => "key",
+        Thing::Mark => "mark",
+    }
+}
+
+impl From<WriteError> for Trouble {
+    fn from(error: WriteError) -> Self {
+        let detail = error.to_string();
+        match error {
+            WriteError::Busy { retry_after_ms } => {
+                Trouble::new(Kind::Busy, detail).retry_after_ms(retry_after_ms)
+            }
+            WriteError::NoLeader => {
+                Trouble::new(Kind::NoLeader, detail).retry_after_ms(ELECTION_MS)
+            }
+            WriteError::OutcomeUnknown => {
+                Trouble::new(Kind::OutcomeUnknown, detail).retry_after_ms(ELECTION_MS)
+            }
+            WriteError::TooLarge { .. } => Trouble::new(Kind::TooLarge, detail),
+            WriteError::DiskFull => {
+                Trouble::new(Kind::DiskFull, detail).retry_after_ms(DISK_FULL_MS)
+            }
+            WriteError::Stopping => {
+                Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
+            }
+        }
+    }
+}
+
+impl From<ReadError> for Trouble {
+    fn from(error: ReadError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ReadError::Busy { retry_after_ms } => {
+                Trouble::new(Kind::Busy, detail).retry_after_ms(retry_after_ms)
+            }
+            ReadError::NoLeader => Trouble::new(Kind::NoLeader, detail).retry_after_ms(ELECTION_MS),
+            ReadError::Behind { .. } => {
+                Trouble::new(Kind::Behind, detail).retry_after_ms(CATCH_UP_MS)
+            }
+            ReadError::Failed(_) => Trouble::internal(detail),
+            ReadError::Stopping => Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS),
+        }
+    }
+}
+
+impl From<MembershipError> for Trouble {
+    fn from(error: MembershipError) -> Self {
+        let detail = error.to_string();
+        match error {
+            MembershipError::NoLeader => {
+                Trouble::new(Kind::NoLeader, detail).retry_after_ms(ELECTION_MS)
+            }
+            MembershipError::UnknownNode(_) => Trouble::new(Kind::NotFound, detail),
+            MembershipError::Refused(_) => Trouble::new(Kind::MembershipRefused, detail),
+            MembershipError::TimedOut => {
+                Trouble::new(Kind::OutcomeUnknown, detail).retry_after_ms(ELECTION_MS)
+            }
+        }
+    }
+}
+
+/// A name that breaks the rules, in the field called `field`.
+pub(crate) fn bad_name(field: &'static str) -> impl Fn(NameProblem) -> Trouble {
+    move |NameProblem(reason)| Trouble::field(field, reason)
+}

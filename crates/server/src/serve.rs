@@ -1,0 +1,156 @@
+//! Connections: accepting them, bounding them, and letting them go.
+
+mod stall;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::http::Request;
+use axum::Router;
+use engine::Engine;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use crate::agent;
+use crate::app::App;
+use crate::config::Config;
+use crate::events::Hub;
+use crate::http::{PeerAddress, router};
+use stall::StallGuard;
+
+/// A request's head is at most this long: cookies and a token fit many times.
+const HEAD_MAX_BYTES: usize = 32 * 1024;
+
+/// A request has at most this many headers.
+const HEADERS_MAX: usize = 100;
+
+/// After the system refused a connection (for example, no file descriptors are left).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves HTTP until `shutdown`, then lets requests finish and ends event streams.
+///
+/// # Errors
+///
+/// If the listener has no address, or the settings cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    config: Config,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let grace = config.limits.shutdown_grace;
+    let (hub, follower) = Hub::new(&engine);
+    let heartbeat = config.limits.heartbeat;
+    let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
+    tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
+    tracing::info!(%address, "serving HTTP");
+
+    let connections = GracefulShutdown::new();
+    accept(&listener, &app, &connections, &tasks, &shutdown).await;
+    drop(listener);
+
+    // Streams end with a comment, idle connections close, requests at work are finished.
+    app.stopping.cancel();
+    tasks.close();
+    let finished = async {
+        connections.shutdown().await;
+        tasks.wait().await;
+    };
+    match tokio::time::timeout(grace, finished).await {
+        Ok(()) => tracing::info!(%address, "HTTP has stopped"),
+        Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
+    }
+    Ok(())
+}
+
+async fn accept(
+    listener: &TcpListener,
+    app: &App,
+    connections: &GracefulShutdown,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) {
+    let router = router(app.clone());
+    let seats = Arc::new(Semaphore::new(app.config.limits.connections));
+    loop {
+        let next = async {
+            let seat = seats
+                .clone()
+                .acquire_owned()
+                .await
+                .map_err(io::Error::other)?;
+            let (stream, peer) = listener.accept().await?;
+            Ok::<_, io::Error>((seat, stream, peer))
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            accepted = next => match accepted {
+                Ok((seat, stream, peer)) => {
+                    let connection = Connection { seat, stream, peer, app: app.clone() };
+                    connection.start(router.clone(), connections, tasks);
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+}
+
+struct Connection {
+    seat: OwnedSemaphorePermit,
+    stream: TcpStream,
+    peer: SocketAddr,
+    app: App,
+}
+
+impl Connection {
+    fn start(self, router: Router, connections: &GracefulShutdown, tasks: &TaskTracker) {
+        let Connection {
+            seat,
+            stream,
+            peer,
+            app,
+        } = self;
+        // An event is one small write that must not wait for the next.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY cannot be set");
+        }
+        let limits = &app.config.limits;
+        let stream = TokioIo::new(StallGuard::new(stream, limits.write_stall));
+        let service = router.map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(PeerAddress(peer));
+            request
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head_timeout)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_MAX_BYTES)
+            .serve_connection(stream, TowerToHyperService::new(service));
+        let connection = connections.watch(connection);
+        app.metrics.connections.inc();
+        tasks.spawn(async move {
+            // Broken connections are the other side's business.
+            if let Err(error) = connection.await {
+                tracing::debug!(%peer, %error, "a connection broke");
+            }
+            app.metrics.connections.dec();
+            drop(seat);
+        });
+    }
+}
