@@ -436,23 +436,36 @@ impl<E: Env> Node<E> {
         Some(InstantOf::<E>::now() - heard)
     }
 
+    /// For a leader: how long ago a majority last answered it, beyond what is usual. One that is
+    /// cut off from the others still believes that it leads.
+    fn majority_silence(&self) -> Option<Duration> {
+        let metrics = self.inner.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        if metrics.membership_config.membership().voter_ids().count() == 1 {
+            return Some(Duration::ZERO);
+        }
+        let silence = InstantOf::<E>::now() - *metrics.last_quorum_acked?;
+        let usual = Duration::from_millis(2 * self.inner.options.tuning.heartbeat_ms);
+        Some(silence.saturating_sub(usual))
+    }
+
     /// How long ago this node last knew itself to be up to date.
     pub(crate) fn age_ms(&self) -> u64 {
-        match self.leader() {
-            Leader::Me => 0,
-            _ => self.leader_silence().map_or(u64::MAX, millis),
-        }
+        let silence = match self.leader() {
+            Leader::Me => self.majority_silence(),
+            Leader::Peer(..) | Leader::Nobody => self.leader_silence(),
+        };
+        silence.map_or(u64::MAX, millis)
     }
 
     /// True if the node can serve.
     pub fn is_ready(&self) -> bool {
         let knows_leader = match self.leader() {
-            Leader::Me => true,
-            Leader::Peer(..) => self
-                .leader_silence()
-                .is_some_and(|s| s < LEADER_SILENCE_MAX),
-            Leader::Nobody => false,
+            Leader::Me => self.majority_silence(),
+            Leader::Peer(..) => self.leader_silence(),
+            Leader::Nobody => None,
         };
+        let knows_leader = knows_leader.is_some_and(|silence| silence < LEADER_SILENCE_MAX);
         knows_leader && self.inner.recovered.load(Ordering::Relaxed) && !self.is_stopping()
     }
 

@@ -117,9 +117,10 @@ pub struct Watch {
     next: usize,
 }
 
-/// The reader was too slow and events were dropped for it: read them again from the outbox.
+/// Events were left out, because the reader was too slow or the node took over a snapshot: read
+/// them from the outbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("events were dropped because they were not read in time")]
+#[error("events were left out: they were not read in time, or came with a snapshot")]
 pub struct Missed;
 
 impl Watch {
@@ -132,6 +133,11 @@ impl Watch {
             }
             self.next = 0;
             match self.receiver.recv().await {
+                // A snapshot took the place of events: see `State::install_snapshot`.
+                Ok(events) if events.is_empty() => {
+                    self.events = events;
+                    return Err(Missed);
+                }
                 Ok(events) => self.events = events,
                 Err(broadcast::error::RecvError::Closed) => return Ok(None),
                 Err(broadcast::error::RecvError::Lagged(_)) => {

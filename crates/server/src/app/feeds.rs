@@ -65,8 +65,9 @@ impl App {
             },
             of,
         };
-        let consistency = Consistency::Session(token.index);
-        let Served { value, position } = self.engine.read(consistency, query).await?;
+        // The newest state knows whether the token has been replaced.
+        let otherwise = Consistency::Session(token.index);
+        let Served { value, position } = self.read_newest(otherwise, query).await?;
         Ok(Served {
             value: value.ok_or_else(unknown)?,
             position,
@@ -74,6 +75,7 @@ impl App {
     }
 }
 
+#[derive(Clone)]
 struct Private {
     owner: WhoseFeed,
     of: FeedOf,

@@ -52,12 +52,10 @@ impl App {
         let session = Consistency::Session(caller.floor());
         let consistency = match caller.freshness {
             Some(Freshness::Linearizable) => Consistency::Linearizable,
-            // A session that this node has not seen begin would be unknown to it.
+            // Not older than the session itself, which would be unknown then.
             Some(Freshness::Stale) => match caller.token {
-                Some(token) if token.index > self.engine.status().applied => {
-                    Consistency::Session(token.index)
-                }
-                _ => Consistency::Stale,
+                Some(token) => Consistency::Session(token.index),
+                None => Consistency::Stale,
             },
             Some(Freshness::Session) => session,
             None if caller.seen.is_some() => session,
@@ -66,7 +64,8 @@ impl App {
         Ok(self.engine.read(consistency, query).await?)
     }
 
-    async fn read_newest<Q>(
+    /// The newest state if a leader answers at once, and otherwise what is good enough.
+    pub(super) async fn read_newest<Q>(
         &self,
         otherwise: Consistency,
         query: Q,
@@ -74,7 +73,7 @@ impl App {
     where
         Q: Query + Clone,
     {
-        if self.engine.status().ready {
+        if self.engine.is_ready() {
             let newest = self.engine.read(Consistency::Linearizable, query.clone());
             match tokio::time::timeout(NEWEST_WAIT, newest).await {
                 Ok(Ok(answer)) => return Ok(answer),

@@ -3,7 +3,7 @@
 use api::types::headers;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use engine::{ClusterStatus, Position};
+use engine::{Engine, Position};
 use http::header::{CACHE_CONTROL, HeaderName, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
@@ -115,10 +115,11 @@ fn position_headers(headers: &mut HeaderMap, position: &Position) {
 }
 
 /// The headers of an answer that no state was asked for: where the node is now.
-pub(super) fn fallback_position(headers: &mut HeaderMap, status: &ClusterStatus) {
+pub(super) fn fallback_position(headers: &mut HeaderMap, engine: &Engine) {
     if headers.contains_key(headers::INDEX) {
         return;
     }
+    let status = engine.status();
     let leads = status.leader.as_deref() == Some(&*status.node);
     let own = status
         .nodes

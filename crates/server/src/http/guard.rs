@@ -52,7 +52,7 @@ pub(super) async fn observe(State(app): State<App>, request: Request, next: Next
     let mut response = next.run(request).await;
     let status = response.status().as_u16();
     let took = started.elapsed();
-    fallback_position(response.headers_mut(), &app.engine.status());
+    fallback_position(response.headers_mut(), &app.engine);
     // Never the path itself: a private feed's holds its secret.
     tracing::debug!(%method, route, status, took_us = took.as_micros() as u64, "request");
     app.metrics.request(&method, route, status, took);

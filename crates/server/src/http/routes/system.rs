@@ -31,7 +31,7 @@ pub(super) async fn live(State(app): State<App>) -> Json<Health> {
 #[utoipa::path(get, path = "/health/ready", tag = "system", security(()),
     responses((status = 200, body = Health), (status = 503, body = Health)))]
 pub(super) async fn ready(State(app): State<App>) -> Response {
-    if app.engine.status().ready && !app.stopping.is_cancelled() {
+    if app.engine.is_ready() && !app.stopping.is_cancelled() {
         return Json(health(&app, "ready")).into_response();
     }
     (

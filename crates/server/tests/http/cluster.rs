@@ -1,0 +1,234 @@
+use serde_json::{Value, json};
+
+use crate::site::{Ask, PASSWORD, Site, Stream, config, until};
+
+async fn three() -> Vec<Site> {
+    let first = Site::start().await;
+    let second = Site::node("n2", Some(&first), config()).await;
+    let third = Site::node("n3", Some(&first), config()).await;
+    let sites = vec![first, second, third];
+    until("three voters that all see each other", || async {
+        let mut well = true;
+        for site in &sites {
+            let nodes = site.get("/v1/cluster", None).await.json();
+            let nodes = nodes["nodes"].as_array().unwrap().clone();
+            well &= nodes.len() == 3
+                && nodes
+                    .iter()
+                    .all(|node| node["healthy"] == true && node["role"] != "learner");
+        }
+        well
+    })
+    .await;
+    sites
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_node_shows_itself() {
+    let site = Site::start().await;
+    let cluster = site.get("/v1/cluster", None).await.json();
+    assert_eq!(
+        (&cluster["node"], &cluster["leader"]),
+        (&json!("n1"), &json!("n1"))
+    );
+    let node = &cluster["nodes"][0];
+    assert_eq!(
+        (&node["name"], &node["role"]),
+        (&json!("n1"), &json!("leader"))
+    );
+    assert_eq!(node["http"], format!("http://{}", site.address));
+    assert_eq!(node["healthy"], true);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_administrators_get_the_token_and_remove_nodes() {
+    let site = Site::start().await;
+    let (ana, admin) = (site.member("ana").await, site.admin().await);
+    let token = |who: &str| site.send(Ask::new("POST", "/v1/cluster/token").token(Some(who)));
+    token(&ana).await.is_problem(403, "forbidden");
+    let made = token(&admin).await;
+    assert_eq!(made.status, 201);
+    assert!(
+        made.json()["token"]
+            .as_str()
+            .unwrap()
+            .starts_with("consorcio://")
+    );
+    let path = "/v1/cluster/nodes/n1";
+    site.delete(path, Some(&ana))
+        .await
+        .is_problem(403, "forbidden");
+    site.delete(path, Some(&admin))
+        .await
+        .is_problem(409, "membership-refused");
+    site.delete("/v1/cluster/nodes/n9", Some(&admin))
+        .await
+        .is_problem(404, "not-found");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_serves_every_client_at_once() {
+    let sites = three().await;
+    let area = sites[0].area("Obras").await;
+    // A client that carries nothing but its token, and asks another node each time.
+    for round in 0..10 {
+        let name = format!("m{round}");
+        let body = json!({ "name": name, "password": PASSWORD });
+        assert_eq!(
+            sites[round % 3]
+                .post("/v1/accounts", None, &body)
+                .await
+                .status,
+            201
+        );
+        let token = sites[(round + 1) % 3].log_in(&name, PASSWORD).await;
+        let current = sites[(round + 2) % 3]
+            .get("/v1/sessions/current", Some(&token))
+            .await;
+        assert_eq!(current.status, 200, "{current:?}");
+        let stale = "/v1/sessions/current?consistency=stale";
+        assert_eq!(sites[round % 3].get(stale, Some(&token)).await.status, 200);
+        let post = sites[round % 3].publish(&token, area, &name).await;
+        let path = format!("/v1/areas/{area}/posts/{post}");
+        let read = sites[(round + 1) % 3].get(&path, Some(&token)).await;
+        assert_eq!(read.json()["title"], name, "{read:?}");
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_carries_its_index_reads_its_own_writes_anywhere() {
+    let sites = three().await;
+    let (area, ana) = (sites[0].area("Obras").await, sites[0].member("ana").await);
+    for round in 0..30 {
+        let body = json!({ "title": round.to_string(), "text": "x" });
+        let path = format!("/v1/areas/{area}/posts");
+        let made = sites[round % 3].post(&path, Some(&ana), &body).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let path = format!("{path}/{}", made.json()["id"]);
+        let index = made.index().to_string();
+        let ask = Ask::new("GET", &path)
+            .token(Some(&ana))
+            .header("Consorcio-Index", &index);
+        let read = sites[(round + 1) % 3].send(ask).await;
+        assert_eq!(read.status, 200, "{read:?}");
+        assert!(read.index() >= made.index());
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_resumes_on_another_node() {
+    let sites = three().await;
+    let (area, ana) = (sites[0].area("Obras").await, sites[0].member("ana").await);
+    let path = "/v1/events?kind=post.published";
+    let mut last = Stream::open(&sites[0], path, &ana, None)
+        .await
+        .next()
+        .await
+        .unwrap()
+        .id;
+    for number in 0..30 {
+        let title = number.to_string();
+        sites[number % 3].publish(&ana, area, &title).await;
+        let site = &sites[(number + 1) % 3];
+        let mut stream = Stream::open(site, path, &ana, last.as_deref()).await;
+        let event = stream.event().await;
+        assert_eq!(event.json()["title"], title);
+        last = event.id;
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn areas_are_assigned_evenly_and_reassigned_when_a_node_fails() {
+    let mut sites = three().await;
+    for number in 1..=6 {
+        sites[0].area(&format!("Zona {number}")).await;
+    }
+    let loads = |cluster: &Value| -> Vec<usize> {
+        let nodes = cluster["nodes"].as_array().unwrap().iter();
+        nodes
+            .map(|node| node["areas"].as_array().unwrap().len())
+            .collect()
+    };
+    for site in &sites {
+        until("two areas a node, as every node says", || async {
+            loads(&site.get("/v1/cluster", None).await.json()) == [2, 2, 2]
+        })
+        .await;
+    }
+    let route = sites[1].get("/v1/route/areas/1", None).await.json();
+    let names = |route: &Value, assigned: bool| -> Vec<String> {
+        let nodes = route["nodes"].as_array().unwrap().iter();
+        let nodes = nodes.filter(|node| !assigned || node["assigned"] == true);
+        nodes
+            .map(|node| node["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(names(&route, false).len(), 3);
+    assert_eq!(names(&route, true), [names(&route, false)[0].clone()]);
+    sites[0]
+        .get("/v1/route/areas/Nada", None)
+        .await
+        .is_problem(404, "not-found");
+
+    sites.remove(2).stop().await;
+    for site in &sites {
+        until("three areas on each of the two that are left", || async {
+            let cluster = site.get("/v1/cluster", None).await.json();
+            loads(&cluster)[..2] == [3, 3]
+        })
+        .await;
+        let route = site.get("/v1/route/areas/1", None).await.json();
+        assert!(!names(&route, false).contains(&"n3".to_owned()), "{route}");
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_majority_reads_go_on_and_writes_say_so() {
+    let mut sites = three().await;
+    let (area, ana) = (sites[0].area("Obras").await, sites[0].member("ana").await);
+    sites[0].publish(&ana, area, "uno").await;
+    let survivor = sites.remove(1);
+    let index = survivor.get("/v1/areas", Some(&ana)).await.index();
+    for site in sites {
+        site.stop().await;
+    }
+    until("the loss to be noticed", || async {
+        survivor.get("/health/ready", None).await.status == 503
+    })
+    .await;
+    for path in ["/v1/areas/1/posts", "/v1/areas/1/posts?consistency=stale"] {
+        let read = survivor.get(path, Some(&ana)).await;
+        assert_eq!(
+            (read.status, read.index() >= index),
+            (200, true),
+            "{read:?}"
+        );
+        let age: u64 = read.header("consorcio-age-ms").unwrap().parse().unwrap();
+        assert!(age > 0);
+    }
+    let exact = survivor
+        .get("/v1/areas?consistency=linearizable", Some(&ana))
+        .await;
+    exact.is_problem(503, "no-leader");
+    let body = json!({ "title": "x", "text": "x" });
+    let write = survivor
+        .post(&format!("/v1/areas/{area}/posts"), Some(&ana), &body)
+        .await;
+    write.is_problem(503, "no-leader");
+    assert!(write.header("retry-after").is_some());
+    survivor.stop().await;
+}

@@ -1,0 +1,13 @@
+//! The HTTP front door, from outside: bytes over a socket, on a node of its own for every test.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod accounts;
+mod bad_input;
+mod cluster;
+mod events;
+mod feeds;
+mod keys;
+mod news;
+mod overload;
+mod site;
+mod system;
