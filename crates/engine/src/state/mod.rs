@@ -40,6 +40,9 @@ const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 /// Entries applied in one stretch, between two answers.
 const STRETCH_MAX_ENTRIES: usize = 64;
 
+/// Commands applied on the spot: about a millisecond's work, which no timer or heartbeat misses.
+const INLINE_MAX_COMMANDS: usize = 128;
+
 /// How often a full disk is tried again.
 const FULL_RETRY: Duration = Duration::from_millis(250);
 
@@ -193,11 +196,26 @@ impl<E: Env> State<E> {
         self.shared.data.join(name)
     }
 
+    /// Applies a few commands on the spot. They touch pages in memory and take less time than
+    /// handing them to another thread and back; while the store is busy (a commit) that is done.
+    fn apply_inline(&self, entries: &[Entry]) -> Option<Result<Applied, Fault>> {
+        if entries.iter().map(commands).sum::<usize>() > INLINE_MAX_COMMANDS {
+            return None;
+        }
+        let mut store = self.shared.store.try_lock().ok()?;
+        Some(self.shared.with(&mut store, |store| store.apply(entries)))
+    }
+
     /// Applies entries; waits while the disk is full.
     async fn apply_stretch(&self, entries: Arc<[Entry]>) -> Result<Applied, Fault> {
         loop {
-            let stretch = Arc::clone(&entries);
-            let applied = self.with_store(move |store| store.apply(&stretch)).await;
+            let applied = match self.apply_inline(&entries) {
+                Some(applied) => applied,
+                None => {
+                    let stretch = Arc::clone(&entries);
+                    self.with_store(move |store| store.apply(&stretch)).await
+                }
+            };
             let full = matches!(applied, Err(Fault::DiskFull));
             self.shared.room.store(!full, Ordering::Relaxed);
             if !full {
@@ -215,21 +233,7 @@ impl<E: Env> State<E> {
         work: impl FnOnce(&mut Store) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
         let shared = Arc::clone(&self.shared);
-        blocking::<E, _>(move || {
-            let mut store = lock(&shared.store);
-            let result = work(&mut store);
-            // After a rollback the store is behind what was already answered; it catches up
-            // before anything new is applied, and nobody is told of the step back.
-            let now = store.standing();
-            let mut standing = lock(&shared.standing);
-            if now.applied >= standing.applied {
-                *standing = now;
-            }
-            drop(standing);
-            shared.moved.notify_waiters();
-            result
-        })
-        .await
+        blocking::<E, _>(move || shared.with(&mut lock(&shared.store), work)).await
     }
 
     fn note_durable(&self, (applied, membership): (Option<LogId>, StoredMembership)) {
@@ -285,6 +289,34 @@ impl<E: Env> State<E> {
             // No such file means nothing to move.
             Ok(Err(_)) | Err(_) => 0,
         }
+    }
+}
+
+impl<E: Env> Shared<E> {
+    /// Runs work on the store and notes where the state stands afterwards.
+    fn with<T>(
+        &self,
+        store: &mut Store,
+        work: impl FnOnce(&mut Store) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let result = work(store);
+        // After a rollback the store is behind what was already answered; it catches up before
+        // anything new is applied, and nobody is told of the step back.
+        let now = store.standing();
+        let mut standing = lock(&self.standing);
+        if now.applied >= standing.applied {
+            *standing = now;
+        }
+        drop(standing);
+        self.moved.notify_waiters();
+        result
+    }
+}
+
+fn commands(entry: &Entry) -> usize {
+    match &entry.payload {
+        openraft::EntryPayload::Normal(batch) => batch.proposals.len(),
+        openraft::EntryPayload::Blank | openraft::EntryPayload::Membership(_) => 1,
     }
 }
 
