@@ -57,12 +57,13 @@ pub trait Sql {
     /// Takes a document out of the full-text index.
     fn forget_document(&mut self, document: i64) -> Result<(), Fault>;
 
-    /// Finds documents that contain every word; the last one may be a prefix. The words are
-    /// letters and digits alone ([`crate::news::search::words`]) and there is at least one.
-    /// Newest (largest) document first, below `before`, at most `limit`.
+    /// Finds documents that contain every word; with `prefix` the last one may be the beginning of
+    /// a longer one. The words are letters and digits alone ([`crate::news::search::words`]) and
+    /// there is at least one. Newest (largest) document first, below `before`, at most `limit`.
     fn find_documents(
         &mut self,
         words: &[String],
+        prefix: bool,
         before: i64,
         limit: u32,
     ) -> Result<Vec<i64>, Fault>;

@@ -16,6 +16,10 @@ pub const WORD_MAX_BYTES: usize = 64;
 /// A search looks for at most this many words; the rest are left out.
 pub const SEARCH_WORDS_MAX: usize = 16;
 
+/// The last word counts as the beginning of a word from this many characters on: a single letter
+/// begins so many words that finding them all would take too long.
+pub const PREFIX_MIN_CHARS: usize = 2;
+
 /// The longest answer to a search.
 pub const SEARCH_PAGE_MAX: u32 = 100;
 
@@ -23,7 +27,8 @@ pub const SEARCH_PAGE_MAX: u32 = 100;
 /// area that is being swept away, and then answers fewer posts and a cursor.
 const BATCHES_MAX: usize = 4;
 
-/// Posts that contain every word of `text` (the last one may be a prefix), newest first.
+/// Posts that contain every word of `text`, newest first. The last one may be the beginning of a
+/// word, see [`PREFIX_MIN_CHARS`].
 #[derive(Clone, Debug)]
 pub struct Search {
     /// Who asks.
@@ -51,6 +56,9 @@ impl Query for Search {
     fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
         let mut words = words(&self.text);
         words.truncate(SEARCH_WORDS_MAX);
+        let prefix = words
+            .last()
+            .is_some_and(|word| word.chars().count() >= PREFIX_MIN_CHARS);
         let limit = self.limit.clamp(1, SEARCH_PAGE_MAX);
         let mut found = Found {
             posts: Vec::new(),
@@ -63,7 +71,7 @@ impl Query for Search {
             let (Some(before), true) = (found.next, found.posts.len() < limit as usize) else {
                 break;
             };
-            let documents = sql.find_documents(&words, before, limit)?;
+            let documents = sql.find_documents(&words, prefix, before, limit)?;
             found.next = documents
                 .last()
                 .copied()

@@ -85,6 +85,7 @@ impl Sql for Postgres<'_, '_> {
     fn find_documents(
         &mut self,
         words: &[String],
+        prefix: bool,
         before: i64,
         limit: u32,
     ) -> Result<Vec<i64>, Fault> {
@@ -92,7 +93,11 @@ impl Sql for Postgres<'_, '_> {
             "SELECT document FROM search
              WHERE words @@ CAST(CAST(?1 AS TEXT) AS TSQUERY) AND document < ?2
              ORDER BY document DESC LIMIT ?3",
-            &[(&expression(words)).into(), before.into(), limit.into()],
+            &[
+                (&expression(words, prefix)).into(),
+                before.into(),
+                limit.into(),
+            ],
         )?;
         rows.iter().map(|row| row.int(0)).collect()
     }
@@ -102,14 +107,14 @@ const CREATE_INDEX: &str = "
     CREATE TABLE IF NOT EXISTS search (document BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);
     CREATE INDEX IF NOT EXISTS search_by_word ON search USING GIN (words)";
 
-/// Every word in quotes, the last one as a prefix. Words are letters and digits alone, so nothing
+/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so nothing
 /// in them can end the quotes.
-fn expression(words: &[String]) -> String {
+fn expression(words: &[String], prefix: bool) -> String {
     let quoted: Vec<String> = words
         .iter()
         .map(|word| format!("'{}'", word.replace(|c: char| !c.is_alphanumeric(), "")))
         .collect();
-    format!("{}:*", quoted.join(" & "))
+    quoted.join(" & ") + if prefix { ":*" } else { "" }
 }
 
 /// PostgreSQL numbers its parameters with `$`.

@@ -88,13 +88,18 @@ impl Sql for Sqlite<'_> {
     fn find_documents(
         &mut self,
         words: &[String],
+        prefix: bool,
         before: i64,
         limit: u32,
     ) -> Result<Vec<i64>, Fault> {
         let rows = self.query(
             "SELECT rowid FROM search WHERE search MATCH ?1 AND rowid < ?2
              ORDER BY rowid DESC LIMIT ?3",
-            &[(&expression(words)).into(), before.into(), limit.into()],
+            &[
+                (&expression(words, prefix)).into(),
+                before.into(),
+                limit.into(),
+            ],
         )?;
         rows.iter().map(|row| row.int(0)).collect()
     }
@@ -106,16 +111,18 @@ const CREATE_INDEX: &str = "
         words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
     )";
 
-/// Every word in quotes, the last one as a prefix. Words are letters and digits alone, so nothing
+/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so nothing
 /// in them can end the quotes.
-fn expression(words: &[String]) -> String {
+fn expression(words: &[String], prefix: bool) -> String {
     let mut expression = String::new();
     for word in words {
         expression.push('"');
         expression.extend(word.chars().filter(|c| c.is_alphanumeric()));
         expression.push_str("\" ");
     }
-    expression.push('*');
+    if prefix {
+        expression.push('*');
+    }
     expression
 }
 

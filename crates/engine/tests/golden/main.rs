@@ -35,15 +35,22 @@ fn scripts_on_postgres() {
     let Some(server) = server::start() else {
         return;
     };
-    for (number, path) in scripts().into_iter().enumerate() {
+    for path in scripts() {
         println!("{}", path.display());
-        let mut client = server.database(&format!("script_{number}"));
+        let mut client = server.connect();
         let mut transaction = client.transaction().unwrap();
+        transaction.batch_execute(&own_schema()).unwrap();
         let mut prepared = Prepared::default();
         let mut sql = Postgres::new(&mut transaction, &mut prepared);
         goldenscript::run(&mut story::Story::begin(&mut sql), path).unwrap();
-        transaction.commit().unwrap();
+        transaction.rollback().unwrap();
     }
+}
+
+/// Makes a schema that nobody else has, in the transaction, so that nothing of it stays.
+fn own_schema() -> String {
+    let name = format!("consorcio_{}", std::process::id());
+    format!("CREATE SCHEMA {name}; SET LOCAL search_path TO {name}")
 }
 
 /// Every script, in the order of their names.

@@ -1,83 +1,103 @@
-//! A PostgreSQL server of the test's own: in a temporary directory, on a Unix socket, stopped and
-//! removed at the end. Where PostgreSQL is not installed there is none, and the test says so.
+//! A PostgreSQL server for the test: the one that `CONSORCIO_TEST_POSTGRES` names, or one of the
+//! test's own in a temporary directory, on a Unix socket, stopped and removed at the end. Where
+//! PostgreSQL is not installed there is none, and the test says so.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
-/// A running server.
+/// A server that can be reached.
 pub struct Server {
-    programs: PathBuf,
-    dir: TempDir,
+    /// As libpq reads it.
+    address: String,
+    /// Stops the server when it is dropped.
+    _own: Option<OwnServer>,
 }
 
-/// Starts a server, or says why not. With `CONSORCIO_TEST_STRICT=1` it must be there.
+/// Finds or starts a server, or says why not. With `CONSORCIO_TEST_STRICT=1` there must be one.
 pub fn start() -> Option<Server> {
+    if let Ok(address) = std::env::var("CONSORCIO_TEST_POSTGRES") {
+        return Some(Server {
+            address,
+            _own: None,
+        });
+    }
     let Some(programs) = programs() else {
         let strict = std::env::var("CONSORCIO_TEST_STRICT").is_ok_and(|value| value == "1");
         assert!(
             !strict,
             "PostgreSQL is not installed, and CONSORCIO_TEST_STRICT asks for it"
         );
-        println!("skipped: PostgreSQL is not installed");
+        // Not `println`, which the test runner swallows when a test passes.
+        std::io::stderr()
+            .write_all(
+                b"skipped: PostgreSQL is not installed
+",
+            )
+            .unwrap();
         return None;
     };
-    let server = Server {
-        programs,
-        dir: tempfile::tempdir().unwrap(),
-    };
-    give_to_postgres(server.dir.path());
-    server.run(
-        "initdb",
-        &[
-            "-U",
-            "test",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--locale=C",
-            "--no-sync",
-        ],
+    let own = OwnServer::start(programs);
+    let address = format!(
+        "host={} user=test dbname=postgres",
+        own.dir.path().display()
     );
-    let options = format!(
-        "-c listen_addresses= -c fsync=off -k {}",
-        server.dir.path().display()
-    );
-    let log = server.dir.path().join("log");
-    server.run(
-        "pg_ctl",
-        &[
-            "start",
-            "-w",
-            "-s",
-            "-l",
-            log.to_str().unwrap(),
-            "-o",
-            &options,
-        ],
-    );
-    Some(server)
+    Some(Server {
+        address,
+        _own: Some(own),
+    })
 }
 
 impl Server {
-    /// A client of a new, empty database.
-    pub fn database(&self, name: &str) -> Client {
-        let create = format!("CREATE DATABASE {name}");
-        self.connect("postgres").batch_execute(&create).unwrap();
-        self.connect(name)
-    }
-
-    fn connect(&self, name: &str) -> Client {
-        let host = self.dir.path().display();
-        let mut client =
-            Client::connect(&format!("host={host} user=test dbname={name}"), NoTls).unwrap();
+    /// A connection to a database that compares text by bytes.
+    pub fn connect(&self) -> Client {
+        let mut client = Client::connect(&self.address, NoTls).unwrap();
+        let collation = "SELECT datcollate FROM pg_database WHERE datname = current_database()";
+        let collation: String = client.query_one(collation, &[]).unwrap().get(0);
+        assert_eq!(
+            collation, "C",
+            "the test needs a database with the collation C"
+        );
         client
             .batch_execute("SET client_min_messages = warning")
             .unwrap();
         client
+    }
+}
+
+struct OwnServer {
+    programs: PathBuf,
+    dir: TempDir,
+}
+
+impl OwnServer {
+    fn start(programs: PathBuf) -> Self {
+        let server = Self {
+            programs,
+            dir: tempfile::tempdir().unwrap(),
+        };
+        let dir = server.dir.path();
+        give_to_postgres(dir);
+        server.run(
+            "initdb",
+            &[
+                "-U",
+                "test",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "-N",
+            ],
+        );
+        let options = format!("-c listen_addresses= -c fsync=off -k {}", dir.display());
+        let log = dir.join("log").display().to_string();
+        server.run("pg_ctl", &["start", "-w", "-s", "-l", &log, "-o", &options]);
+        server
     }
 
     fn run(&self, program: &str, args: &[&str]) {
@@ -115,7 +135,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for OwnServer {
     fn drop(&mut self) {
         self.command("pg_ctl", &["stop", "-m", "immediate", "-w", "-s"]);
     }

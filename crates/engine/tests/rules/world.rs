@@ -181,9 +181,10 @@ impl Sql for Failing<'_> {
     fn find_documents(
         &mut self,
         words: &[String],
+        prefix: bool,
         before: i64,
         limit: u32,
     ) -> Result<Vec<i64>, Fault> {
-        self.sql.find_documents(words, before, limit)
+        self.sql.find_documents(words, prefix, before, limit)
     }
 }
