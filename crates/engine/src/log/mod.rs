@@ -363,7 +363,9 @@ impl<E: Env> RaftLogStorage<Types<E::Runtime>> for Log<E> {
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        Ok(self.index().head.committed)
+        // What was known to be committed may not have been durable here yet.
+        let index = self.index();
+        Ok(index.head.committed.min(index.last()))
     }
 
     async fn append<I>(
