@@ -5,15 +5,16 @@
 //! PostgreSQL behind stateless nodes.
 //!
 //! ```text
-//!   front door ── Proposal ──▶ engine: order, make durable ── Command ──▶ Machine::apply ──▶ Outcome
-//!   front door ── Query    ──▶ engine: pick a replica ─────────────────▶ Query::run    ──▶ Answer
+//!   front door ── Proposal ──▶ engine: order, sync ── Command ──▶ Machine::apply ──▶ Outcome
+//!   front door ── Query    ──▶ engine: pick a replica ──────────▶ Query::run     ──▶ Answer
 //! ```
 //!
 //! Two rules make replicas equal (ARCHITECTURE.md, invariants 1–4):
 //!
 //! - nothing here reads a clock, a random source or the environment: what is not deterministic
 //!   arrives in the [`Stamp`];
-//! - a handler decides first and writes afterwards, so a [`Rejection`] leaves no trace but its reply.
+//! - a handler decides first and writes afterwards, so a [`Rejection`] leaves no trace but its
+//!   reply.
 
 pub mod accounts;
 pub mod command;

@@ -2,9 +2,9 @@
 //!
 //! ```text
 //!   Command ─▶ log time ─▶ who asks? ─▶ seen this request id? ─▶ decide, write ─▶ event, chores
-//!                                            │ yes                                    │
-//!                                            ▼                                        ▼
-//!                                      first reply again                   reply stored, hash chain
+//!                                            │ yes                              │
+//!                                            ▼                                  ▼
+//!                                    first reply again              reply stored, hash chain
 //! ```
 //!
 //! Log time is the largest `at_ms` that any command carried, so it never goes back when leaders
@@ -162,7 +162,16 @@ impl Machine {
         context: &mut Context<'_>,
         action: &Action,
     ) -> Result<Result<Reply, Rejection>, Fault> {
-        match dispatch(context, action) {
+        let decision = dispatch(context, action);
+        self.judge(context, decision)
+    }
+
+    fn judge(
+        &self,
+        context: &Context<'_>,
+        decision: Step<Reply>,
+    ) -> Result<Result<Reply, Rejection>, Fault> {
+        match decision {
             Ok(reply) => Ok(Ok(reply)),
             Err(Stop::Broken(fault)) => Err(fault),
             Err(Stop::Rejected(_)) if self.touched(context) => Err(Fault::Corrupt(
@@ -313,3 +322,75 @@ fn extended(mut hasher: blake3::Hasher, result: &impl Serialize) -> Result<State
 
 /// Outcomes up to this size are encoded on the stack: all but long reasons of rejections.
 const HASHED_OUTCOME_BYTES: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::Machine;
+    use crate::command::Rejection;
+    use crate::context::{Caller, Context, Recorder, Stop};
+    use crate::sql::{Fault, Param, Row, Sql};
+
+    /// A database that agrees to everything and keeps nothing.
+    struct Yes;
+
+    impl Sql for Yes {
+        fn execute(&mut self, _: &'static str, _: &[Param<'_>]) -> Result<u64, Fault> {
+            Ok(1)
+        }
+
+        fn query(&mut self, _: &'static str, _: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+            Ok(Vec::new())
+        }
+
+        fn define(&mut self, _: &str) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn index_document(&mut self, _: i64, _: &str) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn forget_document(&mut self, _: i64) -> Result<(), Fault> {
+            Ok(())
+        }
+
+        fn find_documents(
+            &mut self,
+            _: &[String],
+            _: bool,
+            _: i64,
+            _: u32,
+        ) -> Result<Vec<i64>, Fault> {
+            Ok(Vec::new())
+        }
+    }
+
+    fn judged(work: impl FnOnce(&mut Context<'_>)) -> bool {
+        let mut database = Yes;
+        let machine = Machine::load(&mut database).unwrap();
+        let mut context = Context {
+            sql: Recorder::new(&mut database, blake3::Hasher::new()),
+            now_ms: 0,
+            caller: Caller::System,
+            counters: machine.counters,
+            event: None,
+        };
+        work(&mut context);
+        match machine.judge(&context, Err(Stop::Rejected(Rejection::LastAdministrator))) {
+            Ok(result) => result == Err(Rejection::LastAdministrator),
+            Err(_) => false,
+        }
+    }
+
+    #[test]
+    fn a_rejection_after_a_write_is_a_fault() {
+        assert!(judged(|_| ()));
+        assert!(judged(|context| drop(context.sql.query("SELECT 1", &[]))));
+        assert!(!judged(|context| drop(context.sql.execute("DELETE", &[]))));
+        assert!(!judged(|context| drop(context.sql.index_document(1, "a"))));
+        assert!(!judged(|context| drop(context.sql.forget_document(1))));
+        assert!(!judged(|context| context.counters.areas += 1));
+    }
+}

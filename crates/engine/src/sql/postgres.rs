@@ -107,8 +107,8 @@ const CREATE_INDEX: &str = "
     CREATE TABLE IF NOT EXISTS search (document BIGINT PRIMARY KEY, words TSVECTOR NOT NULL);
     CREATE INDEX IF NOT EXISTS search_by_word ON search USING GIN (words)";
 
-/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so nothing
-/// in them can end the quotes.
+/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so
+/// nothing in them can end the quotes.
 fn expression(words: &[String], prefix: bool) -> String {
     let quoted: Vec<String> = words
         .iter()

@@ -111,8 +111,8 @@ const CREATE_INDEX: &str = "
         words, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
     )";
 
-/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so nothing
-/// in them can end the quotes.
+/// Every word in quotes, the last one perhaps as a prefix. Words are letters and digits alone, so
+/// nothing in them can end the quotes.
 fn expression(words: &[String], prefix: bool) -> String {
     let mut expression = String::new();
     for word in words {
@@ -162,5 +162,44 @@ pub(crate) fn fault(error: rusqlite::Error) -> Fault {
         }) => Fault::DiskFull,
         Some(inner) if inner.extended_code == ffi::SQLITE_IOERR_SHMSIZE => Fault::DiskFull,
         _ => Fault::Database(Box::new(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use domain::{Fault, Machine, Sql};
+    use rusqlite::Connection;
+
+    use super::Sqlite;
+
+    #[test]
+    fn a_query_cannot_write() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut sql = Sqlite::new(&connection);
+        Machine::load(&mut sql).unwrap();
+        let row = [b"k".as_slice().into(), b"v".as_slice().into()];
+        sql.execute("INSERT INTO keys VALUES (?1, ?2, 1)", &row)
+            .unwrap();
+        let written = sql.query("DELETE FROM keys RETURNING version", &[]);
+        assert!(matches!(written, Err(Fault::Corrupt(_))));
+        assert_eq!(sql.query("SELECT version FROM keys", &[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_full_database_is_told_from_a_broken_one() {
+        let connection = Connection::open_in_memory().unwrap();
+        let mut sql = Sqlite::new(&connection);
+        Machine::load(&mut sql).unwrap();
+        connection
+            .execute_batch("PRAGMA max_page_count = 1")
+            .unwrap();
+        let value = vec![0; 1 << 20];
+        let row = [b"k".as_slice().into(), value.as_slice().into()];
+        let full = sql.execute("INSERT INTO keys VALUES (?1, ?2, 1)", &row);
+        assert!(matches!(full, Err(Fault::DiskFull)));
+        let broken = sql.execute("INSERT INTO nowhere VALUES (?1, ?2)", &row);
+        assert!(matches!(broken, Err(Fault::Database(_))));
     }
 }
