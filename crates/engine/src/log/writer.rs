@@ -97,7 +97,7 @@ impl<E: Env> Writer<E> {
     /// Writes until all senders are gone or the disk fails.
     pub async fn run(mut self, mut ops: mpsc::Receiver<Op>) {
         self.refill().await;
-        while let Some(first) = ops.recv().await {
+        while let Some(first) = self.next(&mut ops).await {
             let (group, waiting) = gather(first, &mut ops);
             let result = self.write(&group).await;
             for flushed in waiting {
@@ -110,6 +110,21 @@ impl<E: Env> Writer<E> {
             }
             self.refill().await;
         }
+    }
+
+    /// The next operation. Meanwhile a full disk is tried again: while it is full nothing may come.
+    async fn next(&mut self, ops: &mut mpsc::Receiver<Op>) -> Option<Op> {
+        while self
+            .files
+            .as_ref()
+            .is_some_and(|files| files.spare.is_none())
+        {
+            match E::Runtime::timeout(FULL_RETRY, ops.recv()).await {
+                Ok(op) => return op,
+                Err(_) => self.refill().await,
+            }
+        }
+        ops.recv().await
     }
 
     /// Writes and syncs one group; waits while the disk is full.
@@ -190,10 +205,15 @@ impl<E: Env> Writer<E> {
             return;
         }
         match self.blocking(Files::prepare_spare).await {
-            Ok(()) => self.room.store(true, Ordering::Relaxed),
+            Ok(()) => {
+                if !self.room.swap(true, Ordering::Relaxed) {
+                    tracing::info!("there is space on the disk again");
+                }
+            }
             Err(error) => {
-                self.room.store(false, Ordering::Relaxed);
-                tracing::warn!(%error, "no further log segment can be made: writes are refused");
+                if self.room.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(%error, "no log segment can be made: writes are refused");
+                }
             }
         }
     }

@@ -262,6 +262,7 @@ impl<E: Env> State<E> {
 
     async fn commit(&self) -> Result<(), Fault> {
         self.with_store(Store::commit).await?;
+        self.shared.room.store(true, Ordering::Relaxed);
         if self.wal_bytes().await > WAL_MAX_BYTES {
             self.checkpoint().await?;
         }
