@@ -429,6 +429,9 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         };
         let durable = self.with_store(work).await.map_err(fatal)?;
         self.note_durable(durable);
+        // The events on the way to here were not applied one by one: watchers read them from the
+        // outbox.
+        drop(self.shared.events.send(Arc::from([])));
         Ok(())
     }
 
