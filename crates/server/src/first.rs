@@ -16,6 +16,7 @@ use crate::problem::Trouble;
 use crate::token::random;
 
 pub use demo::demo;
+pub(crate) use demo::{DEMO_MEMBER, DEMO_PASSWORD};
 
 /// Between two attempts while there is no leader yet.
 const RETRY: Duration = Duration::from_millis(100);

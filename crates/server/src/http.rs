@@ -11,7 +11,6 @@ mod routes;
 pub(crate) use answer::{Answer, Positioned};
 pub(crate) use cookies::{INDEX_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, cookie};
 pub(crate) use extract::{AreaPath, Form, PostPath};
-pub(crate) use guard::same_site;
 pub(crate) use query::Pairs;
 
 use axum::Router;

@@ -13,6 +13,38 @@ pub(crate) fn to_html(markdown: &str) -> String {
     rendered
 }
 
+/// The first `max` characters of what it says, without the formatting.
+pub(crate) fn excerpt(markdown: &str, max: usize) -> String {
+    let mut text = String::new();
+    let mut count = 0;
+    for event in Parser::new_ext(
+        markdown,
+        Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TABLES,
+    ) {
+        let part = match &event {
+            Event::Text(part) | Event::Code(part) | Event::Html(part) | Event::InlineHtml(part) => {
+                part
+            }
+            Event::SoftBreak | Event::HardBreak | Event::End(_) => " ",
+            _ => continue,
+        };
+        for letter in part
+            .chars()
+            .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+        {
+            if count == max {
+                return format!("{}…", text.trim_end());
+            }
+            // What ends a table cell or a list item is one space, however much ends there.
+            if letter != ' ' || !(text.is_empty() || text.ends_with(' ')) {
+                text.push(letter);
+                count += 1;
+            }
+        }
+    }
+    text.trim_end().to_owned()
+}
+
 fn tamed(event: Event<'_>) -> Event<'_> {
     match event {
         Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
@@ -110,6 +142,17 @@ mod tests {
             html,
             "<p><a href=\"https://example.org/plano.png\">plano</a></p>\n"
         );
+    }
+
+    #[test]
+    fn an_excerpt_is_plain_and_short() {
+        assert_eq!(
+            excerpt("# Uno\n\n- **dos**\n- [tres](x)", 100),
+            "Uno dos tres"
+        );
+        assert_eq!(excerpt("ñandú ñandú", 5), "ñandú…");
+        assert_eq!(excerpt("<script>x</script>", 100), "<script>x</script>");
+        assert_eq!(excerpt("", 10), "");
     }
 
     #[test]

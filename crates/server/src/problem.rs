@@ -117,6 +117,8 @@ impl IntoResponse for Trouble {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.extend(self.headers());
+        // A page shows the same problem to a person: see `web`.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -61,7 +61,28 @@ impl App {
             None if caller.seen.is_some() => session,
             None => return self.read_newest(session, query).await,
         };
-        Ok(self.engine.read(consistency, query).await?)
+        match self.engine.read(consistency, query.clone()).await {
+            Err(ReadError::Behind { at, wanted }) => self
+                .read_after_all(caller, query)
+                .await
+                .ok_or_else(|| ReadError::Behind { at, wanted }.into()),
+            read => Ok(read?),
+        }
+    }
+
+    /// What to answer if this node does not reach the state where the session began: it may never
+    /// do so, because the token is another cluster's. The newest state knows.
+    async fn read_after_all<Q: Query>(
+        &self,
+        caller: &Caller,
+        query: Q,
+    ) -> Option<Served<Q::Answer>> {
+        let newest = self
+            .engine
+            .read(Consistency::Linearizable, query)
+            .await
+            .ok()?;
+        (newest.position.index >= caller.seen.unwrap_or(0)).then_some(newest)
     }
 
     /// The newest state if a leader answers at once, and otherwise what is good enough.

@@ -20,6 +20,7 @@ use super::query::Pairs;
 use crate::app::{App, Caller, Freshness};
 use crate::problem::{Kind, Trouble};
 use crate::token::Token;
+use crate::web;
 
 /// A JSON body: room for the longest text with every character escaped.
 const JSON_MAX_BYTES: usize = 512 * 1024;
@@ -44,7 +45,7 @@ impl FromRequestParts<App> for Caller {
             Some(text) => Some(text.parse().map_err(|_| bad_header(headers::INDEX))?),
             // A browser's cookie is not worth an error.
             None if bearer.is_none() => {
-                cookie(&parts.headers, INDEX_COOKIE).and_then(|text| text.parse().ok())
+                cookie(&parts.headers, INDEX_COOKIE).and_then(|text| web::remembered(app, text))
             }
             None => None,
         };

@@ -59,6 +59,11 @@ impl Pairs {
             .into_iter()
     }
 
+    /// The values of all parameters.
+    pub fn values(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, value)| value.as_str())
+    }
+
     /// A parameter that is a number, a flag or a cursor; `what` says how it must look.
     pub fn value<T: FromStr>(&self, name: &str, what: &str) -> Result<Option<T>, Trouble> {
         let Some(text) = self.text(name)? else {

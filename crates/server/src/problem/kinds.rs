@@ -33,217 +33,226 @@ pub(crate) enum Kind {
     DiskFull,
 }
 
-/// Name in the URI, HTTP status, title, and what to do about it.
-struct Facts(&'static str, u16, &'static str, &'static str);
-
-const ALL: [Kind; 26] = [
-    Kind::Malformed,
-    Kind::NotSignedIn,
-    Kind::SessionExpired,
-    Kind::WrongCredentials,
-    Kind::Forbidden,
-    Kind::CrossSite,
-    Kind::NotFound,
-    Kind::MethodNotAllowed,
-    Kind::RequestTimeout,
-    Kind::Taken,
-    Kind::RequestConflict,
-    Kind::LastAdministrator,
-    Kind::PasswordChanged,
-    Kind::LimitReached,
-    Kind::MembershipRefused,
-    Kind::TooLarge,
-    Kind::UnsupportedMediaType,
-    Kind::Invalid,
-    Kind::TooManyAttempts,
-    Kind::Internal,
-    Kind::Busy,
-    Kind::NoLeader,
-    Kind::Behind,
-    Kind::OutcomeUnknown,
-    Kind::Stopping,
-    Kind::DiskFull,
-];
+/// What there is to say about a kind.
+struct Facts {
+    kind: Kind,
+    /// Its name in the URI.
+    name: &'static str,
+    /// The HTTP status.
+    status: u16,
+    title: &'static str,
+    /// What to do about it.
+    advice: &'static str,
+}
 
 impl Kind {
     /// The URI in a problem's `type`.
     pub fn uri(self) -> String {
-        format!("/problems/{}", self.facts().0)
+        format!("/problems/{}", self.facts().name)
     }
 
     /// The HTTP status.
     pub fn status(self) -> u16 {
-        self.facts().1
+        self.facts().status
     }
 
     /// One title a kind.
     pub fn title(self) -> &'static str {
-        self.facts().2
+        self.facts().title
     }
 
-    fn facts(self) -> Facts {
-        match self {
-            Kind::Malformed => Facts(
-                "malformed-request",
-                400,
-                "The request cannot be read",
-                "The body is not JSON in UTF-8, or a header or the query is not what it must be.",
-            ),
-            Kind::NotSignedIn => Facts(
-                "not-signed-in",
-                401,
-                "Not signed in",
-                "Open a session with POST /v1/sessions and send its token as Authorization: Bearer.",
-            ),
-            Kind::SessionExpired => Facts(
-                "session-expired",
-                401,
-                "The session has expired",
-                "Open a new one with POST /v1/sessions.",
-            ),
-            Kind::WrongCredentials => Facts(
-                "wrong-credentials",
-                401,
-                "Wrong name or password",
-                "Nobody of that name has that password.",
-            ),
-            Kind::Forbidden => Facts(
-                "forbidden",
-                403,
-                "Not allowed",
-                "Only an administrator, or the author, may do this.",
-            ),
-            Kind::CrossSite => Facts(
-                "cross-site",
-                403,
-                "Sent from another site",
-                "A browser sent a change that did not start on a page of this site.",
-            ),
-            Kind::NotFound => Facts(
-                "not-found",
-                404,
-                "There is no such thing",
-                "It never existed or was removed, or the path is not part of the API.",
-            ),
-            Kind::MethodNotAllowed => Facts(
-                "method-not-allowed",
-                405,
-                "The method is not allowed here",
-                "The Allow header names those that are.",
-            ),
-            Kind::RequestTimeout => Facts(
-                "request-timeout",
-                408,
-                "The request took too long to arrive",
-                "Send it again; nothing was done.",
-            ),
-            Kind::Taken => Facts(
-                "taken",
-                409,
-                "The name is taken",
-                "Choose another; upper and lower case count as the same.",
-            ),
-            Kind::RequestConflict => Facts(
-                "request-conflict",
-                409,
-                "The request id was used before",
-                "An Idempotency-Key belongs to one request: a different one needs another key.",
-            ),
-            Kind::LastAdministrator => Facts(
-                "last-administrator",
-                409,
-                "The last administrator stays",
-                "Make somebody else an administrator first.",
-            ),
-            Kind::PasswordChanged => Facts(
-                "password-changed",
-                409,
-                "The password has changed meanwhile",
-                "Start again with the password of now.",
-            ),
-            Kind::LimitReached => Facts(
-                "limit-reached",
-                409,
-                "There are too many already",
-                "Remove what is no longer needed first.",
-            ),
-            Kind::MembershipRefused => Facts(
-                "membership-refused",
-                409,
-                "The change of nodes was refused",
-                "It would leave the cluster without a working majority; the detail says why.",
-            ),
-            Kind::TooLarge => Facts(
-                "too-large",
-                413,
-                "The request is too large",
-                "The detail says how much is accepted.",
-            ),
-            Kind::UnsupportedMediaType => Facts(
-                "unsupported-media-type",
-                415,
-                "The body's type is not accepted here",
-                "Send JSON, with Content-Type: application/json.",
-            ),
-            Kind::Invalid => Facts(
-                "invalid",
-                422,
-                "A field is not valid",
-                "The list of errors names the fields and what is wrong with them.",
-            ),
-            Kind::TooManyAttempts => Facts(
-                "too-many-attempts",
-                429,
-                "Too many attempts",
-                "Wait as long as Retry-After says.",
-            ),
-            Kind::Internal => Facts(
-                "internal",
-                500,
-                "The node failed",
-                "This should not happen; the log of the node says more.",
-            ),
-            Kind::Busy => Facts(
-                "busy",
-                503,
-                "Busy",
-                "Nothing was done. Try again after the time that Retry-After says.",
-            ),
-            Kind::NoLeader => Facts(
-                "no-leader",
-                503,
-                "There is no leader",
-                "Nothing was done. An election takes about a second; if it stays so, fewer than \
-                 half of the nodes can be reached.",
-            ),
-            Kind::Behind => Facts(
-                "behind",
-                503,
-                "This node is behind",
-                "It has not seen yet what you have seen; ask another node, or again.",
-            ),
-            Kind::OutcomeUnknown => Facts(
-                "outcome-unknown",
-                503,
-                "The outcome is unknown",
-                "The change may or may not have happened. Send it again with the same \
-                 Idempotency-Key: it will not happen twice.",
-            ),
-            Kind::Stopping => Facts(
-                "stopping",
-                503,
-                "This node is stopping",
-                "Nothing was done. Ask another node.",
-            ),
-            Kind::DiskFull => Facts(
-                "disk-full",
-                507,
-                "The disk is full",
-                "Nothing was done. Reading goes on; writing works again once there is space.",
-            ),
-        }
+    fn facts(self) -> &'static Facts {
+        &FACTS[self as usize]
     }
 }
+
+/// In the order of [`Kind`].
+static FACTS: [Facts; 26] = [
+    Facts {
+        kind: Kind::Malformed,
+        name: "malformed-request",
+        status: 400,
+        title: "The request cannot be read",
+        advice: "The body is not JSON in UTF-8, or a header or the query is not what it must be.",
+    },
+    Facts {
+        kind: Kind::NotSignedIn,
+        name: "not-signed-in",
+        status: 401,
+        title: "Not signed in",
+        advice: "Open a session with POST /v1/sessions and send its token as Authorization: Bearer.",
+    },
+    Facts {
+        kind: Kind::SessionExpired,
+        name: "session-expired",
+        status: 401,
+        title: "The session has expired",
+        advice: "Open a new one with POST /v1/sessions.",
+    },
+    Facts {
+        kind: Kind::WrongCredentials,
+        name: "wrong-credentials",
+        status: 401,
+        title: "Wrong name or password",
+        advice: "Nobody of that name has that password.",
+    },
+    Facts {
+        kind: Kind::Forbidden,
+        name: "forbidden",
+        status: 403,
+        title: "Not allowed",
+        advice: "Only an administrator, or the author, may do this.",
+    },
+    Facts {
+        kind: Kind::CrossSite,
+        name: "cross-site",
+        status: 403,
+        title: "Sent from another site",
+        advice: "A browser sent a change that did not start on a page of this site.",
+    },
+    Facts {
+        kind: Kind::NotFound,
+        name: "not-found",
+        status: 404,
+        title: "There is no such thing",
+        advice: "It never existed or was removed, or the path is not part of the API.",
+    },
+    Facts {
+        kind: Kind::MethodNotAllowed,
+        name: "method-not-allowed",
+        status: 405,
+        title: "The method is not allowed here",
+        advice: "The Allow header names those that are.",
+    },
+    Facts {
+        kind: Kind::RequestTimeout,
+        name: "request-timeout",
+        status: 408,
+        title: "The request took too long to arrive",
+        advice: "Send it again; nothing was done.",
+    },
+    Facts {
+        kind: Kind::Taken,
+        name: "taken",
+        status: 409,
+        title: "The name is taken",
+        advice: "Choose another; upper and lower case count as the same.",
+    },
+    Facts {
+        kind: Kind::RequestConflict,
+        name: "request-conflict",
+        status: 409,
+        title: "The request id was used before",
+        advice: "An Idempotency-Key belongs to one request: a different one needs another key.",
+    },
+    Facts {
+        kind: Kind::LastAdministrator,
+        name: "last-administrator",
+        status: 409,
+        title: "The last administrator stays",
+        advice: "Make somebody else an administrator first.",
+    },
+    Facts {
+        kind: Kind::PasswordChanged,
+        name: "password-changed",
+        status: 409,
+        title: "The password has changed meanwhile",
+        advice: "Start again with the password of now.",
+    },
+    Facts {
+        kind: Kind::LimitReached,
+        name: "limit-reached",
+        status: 409,
+        title: "There are too many already",
+        advice: "Remove what is no longer needed first.",
+    },
+    Facts {
+        kind: Kind::MembershipRefused,
+        name: "membership-refused",
+        status: 409,
+        title: "The change of nodes was refused",
+        advice: "It would leave the cluster without a working majority; the detail says why.",
+    },
+    Facts {
+        kind: Kind::TooLarge,
+        name: "too-large",
+        status: 413,
+        title: "The request is too large",
+        advice: "The detail says how much is accepted.",
+    },
+    Facts {
+        kind: Kind::UnsupportedMediaType,
+        name: "unsupported-media-type",
+        status: 415,
+        title: "The body's type is not accepted here",
+        advice: "Send JSON, with Content-Type: application/json.",
+    },
+    Facts {
+        kind: Kind::Invalid,
+        name: "invalid",
+        status: 422,
+        title: "A field is not valid",
+        advice: "The list of errors names the fields and what is wrong with them.",
+    },
+    Facts {
+        kind: Kind::TooManyAttempts,
+        name: "too-many-attempts",
+        status: 429,
+        title: "Too many attempts",
+        advice: "Wait as long as Retry-After says.",
+    },
+    Facts {
+        kind: Kind::Internal,
+        name: "internal",
+        status: 500,
+        title: "The node failed",
+        advice: "This should not happen; the log of the node says more.",
+    },
+    Facts {
+        kind: Kind::Busy,
+        name: "busy",
+        status: 503,
+        title: "Busy",
+        advice: "Nothing was done. Try again after the time that Retry-After says.",
+    },
+    Facts {
+        kind: Kind::NoLeader,
+        name: "no-leader",
+        status: 503,
+        title: "There is no leader",
+        advice: "Nothing was done. An election takes about a second; if it stays so, fewer than \
+                 half of the nodes can be reached.",
+    },
+    Facts {
+        kind: Kind::Behind,
+        name: "behind",
+        status: 503,
+        title: "This node is behind",
+        advice: "It has not seen yet what you have seen; ask another node, or again.",
+    },
+    Facts {
+        kind: Kind::OutcomeUnknown,
+        name: "outcome-unknown",
+        status: 503,
+        title: "The outcome is unknown",
+        advice: "The change may or may not have happened. Send it again with the same \
+                 Idempotency-Key: it will not happen twice.",
+    },
+    Facts {
+        kind: Kind::Stopping,
+        name: "stopping",
+        status: 503,
+        title: "This node is stopping",
+        advice: "Nothing was done. Ask another node.",
+    },
+    Facts {
+        kind: Kind::DiskFull,
+        name: "disk-full",
+        status: 507,
+        title: "The disk is full",
+        advice: "Nothing was done. Reading goes on; writing works again once there is space.",
+    },
+];
 
 /// The page at `/problems`, which every problem's `type` leads to.
 pub(crate) fn page() -> Markup {
@@ -260,14 +269,30 @@ pub(crate) fn page() -> Markup {
                 main {
                     h1 { "What an answer of Consorcio's API can say is wrong" }
                     dl {
-                        @for kind in ALL {
-                            @let Facts(name, status, title, advice) = kind.facts();
-                            dt id=(name) { code { "/problems/" (name) } " · " (status) " · " (title) }
+                        @for Facts { kind, name, status, title, advice } in &FACTS {
+                            dt id=(name) { code { (kind.uri()) } " · " (status) " · " (title) }
                             dd { (advice) }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_has_its_own_facts() {
+        for (number, facts) in FACTS.iter().enumerate() {
+            assert_eq!(facts.kind as usize, number, "{}", facts.name);
+            assert!((400..600).contains(&facts.status), "{}", facts.name);
+        }
+        let mut names: Vec<&str> = FACTS.iter().map(|facts| facts.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FACTS.len());
     }
 }
