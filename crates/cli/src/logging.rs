@@ -7,11 +7,14 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::{Failure, Outcome};
 
+/// What other people's code logs is for those who ask for it: a later directive of the user wins.
+const QUIET: &str = "openraft=error";
+
 /// Starts logging. `filter` is a level, or levels by module: `info,engine=debug`.
 pub fn start(filter: &str, json: bool) -> Outcome {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
-        .parse(filter)
+        .parse(format!("{QUIET},{filter}"))
         .map_err(|error| Failure::usage(format!("--log {filter:?} is no log level: {error}")))?;
     // A reader of the logs that is gone must not bring the node down: the errors of writing to it
     // would be written there too, and fail again.

@@ -1,5 +1,6 @@
 //! `consorcio cluster`: the nodes.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use api::types::{Cluster, Node, NodeRole};
@@ -9,6 +10,7 @@ use super::output::{Cell, Output, Style, cell};
 use super::session::Session;
 use super::{Common, with_session};
 use crate::failure::{Exit, Failure, Outcome};
+use crate::serve;
 
 /// How often `--watch` asks.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -17,9 +19,11 @@ const EXAMPLES: &str = "\
 Examples:
   consorcio cluster status --watch             who is alive, who leads, who lags
   consorcio cluster token                      what another machine needs to join (administrators)
-  consorcio cluster remove n3                  take a node out for good (administrators)";
+  consorcio cluster remove n3                  take a node out for good (administrators)
+  consorcio cluster recover --force --data data/n1
+                                               start over from one survivor when most are lost";
 
-/// The cluster: who is alive, joining, leaving
+/// The cluster: who is alive, joining, leaving, starting over
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -31,6 +35,26 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Action {
+    #[command(flatten)]
+    Ask(Ask),
+    /// Make a new cluster of one from the data of a node, when most of the nodes are lost for good
+    ///
+    /// Only for a cluster that can never have a majority again. The node must not run. What the
+    /// other nodes acknowledged and this one has not received is lost, and the other nodes must
+    /// never be started again with their data: empty their directories and let them join anew.
+    Recover {
+        /// The surviving node's data directory
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+        /// Yes, the other nodes are lost for good
+        #[arg(long, required = true)]
+        force: bool,
+    },
+}
+
+/// What is asked of the running cluster.
+#[derive(clap::Subcommand)]
+enum Ask {
     /// Who is alive, who leads, how far each has come
     Status {
         /// Ask again every second, until Ctrl-C
@@ -48,17 +72,44 @@ enum Action {
 
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
-    with_session(&args.common, async |session| match args.action {
-        Action::Status { watch: false } => status(session).await,
-        Action::Status { watch: true } => watch(session).await,
-        Action::Token => token(session).await,
-        Action::Remove { name } => {
-            session.client.remove_node(&name).await?;
-            session.out.say(format!(
-                "{name} is out: stop it for good and delete its data."
-            ))
-        }
-    })
+    match args.action {
+        Action::Recover { data, .. } => recover(Output::new(args.common.json), &data),
+        Action::Ask(ask) => with_session(&args.common, async |session| match ask {
+            Ask::Status { watch: false } => status(session).await,
+            Ask::Status { watch: true } => watch(session).await,
+            Ask::Token => token(session).await,
+            Ask::Remove { name } => remove(session, &name).await,
+        }),
+    }
+}
+
+fn recover(out: Output, data: &Path) -> Outcome {
+    let recovered = serve::recover(data)?;
+    if out.json {
+        return out.json(&serde_json::json!({
+            "name": recovered.name,
+            "cluster": recovered.cluster,
+            "last_index": recovered.last_index,
+            "applied_index": recovered.applied_index,
+            "left_behind": recovered.left_behind,
+        }));
+    }
+    let (name, index) = (&recovered.name, recovered.last_index);
+    out.line(&format!(
+        "{name} is a new cluster of one, with all that it had up to entry {index}."
+    ))?;
+    out.line(&format!(
+        "Start it as before. Left behind: {}. They are strangers now: empty their data \
+         directories and let them join with the new `consorcio cluster token`.",
+        recovered.left_behind.join(", ")
+    ))
+}
+
+async fn remove(session: &mut Session, name: &str) -> Outcome {
+    session.client.remove_node(name).await?;
+    session.out.say(format!(
+        "{name} is out: stop it for good and delete its data."
+    ))
 }
 
 async fn status(session: &mut Session) -> Outcome {

@@ -1,20 +1,130 @@
-//! What a node is made of.
+//! What a node is made of: the engine, and the front door before it.
 
+use std::io::Write;
+use std::str::FromStr;
+
+use engine::production::Production;
+use engine::{Engine, JoinToken, Options, StartError, Tuning};
+use server::{Bootstrapped, Config, SetupError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
-use super::Data;
-use crate::failure::Outcome;
+use super::{Data, TOKEN_FILE};
+use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
 
-/// Starts the engine and the front doors, and waits until `stop` has stopped them all.
+/// Starts the engine and the front door, and waits until `stop` has stopped them both: first the
+/// door, so that what came in is finished, then the engine, which hands over what it leads.
 pub async fn compose(
-    _settings: Settings,
-    _data: Data,
-    _http: TcpListener,
-    _peer: TcpListener,
+    settings: &Settings,
+    data: &Data,
+    http: TcpListener,
+    peer: TcpListener,
     stop: CancellationToken,
 ) -> Outcome {
-    stop.cancelled().await;
+    let options = options(settings, data)?;
+    if options.join.is_some() {
+        info!("asking the cluster to be let in");
+    }
+    let started = tokio::select! {
+        started = Engine::start(Production::new(peer), options) => started,
+        // Nothing has been promised to anybody yet.
+        () = stop.cancelled() => return Ok(()),
+    };
+    let engine = started.map_err(|error| refusal(settings, &error))?;
+    let config = Config {
+        demo: settings.demo,
+        ..Config::default()
+    };
+    let door = server::serve(http, engine.clone(), config.clone(), stop.clone());
+    let setup = async {
+        tokio::select! {
+            done = set_up(&engine, &config, settings, data) => done,
+            () = stop.cancelled() => Ok(()),
+        }
+    };
+    let outcome = run(door, setup, &stop).await;
+    engine.stop().await;
+    outcome
+}
+
+/// Serves until `stop`; an error of either part stops the other.
+async fn run(
+    door: impl Future<Output = std::io::Result<()>>,
+    setup: impl Future<Output = Outcome>,
+    stop: &CancellationToken,
+) -> Outcome {
+    let door = async {
+        let served = door.await;
+        stop.cancel();
+        served.map_err(|error| Failure::failed(format!("the HTTP front door failed: {error}")))
+    };
+    let setup = async {
+        let done = setup.await;
+        if let Err(failure) = &done {
+            error!("{failure}");
+            stop.cancel();
+        }
+        done
+    };
+    let (served, done) = tokio::join!(door, setup);
+    served.and(done)
+}
+
+fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
+    let token = |text: &String| JoinToken::from_str(text).map_err(Failure::usage);
+    Ok(Options {
+        name: settings.name.clone(),
+        data: data.dir().to_owned(),
+        peer: settings.peer_address.clone(),
+        http: settings.http_url.clone(),
+        join: settings.join.as_ref().map(token).transpose()?,
+        tuning: Tuning::default(),
+    })
+}
+
+fn refusal(settings: &Settings, error: &StartError) -> Failure {
+    Failure::failed(format!("{} cannot start: {error}", settings.name))
+}
+
+/// What the first start adds, and the secret for those who will join.
+async fn set_up(engine: &Engine, config: &Config, settings: &Settings, data: &Data) -> Outcome {
+    let password = settings.admin_password.as_deref();
+    match server::bootstrap(engine, config, password).await {
+        Ok(Bootstrapped::Made {
+            generated: Some(password),
+        }) => show(&password)?,
+        Ok(Bootstrapped::Made { generated: None }) => info!("the administrator is made"),
+        Ok(Bootstrapped::Exists) => {}
+        Err(error) => return end(error),
+    }
+    data.write_secret(TOKEN_FILE, &engine.join_token())
+        .map_err(|error| Failure::failed(format!("cannot write {TOKEN_FILE}: {error}")))?;
+    if settings.demo {
+        match server::demo(engine, config).await {
+            Ok(()) => info!("the demonstration is there to be read"),
+            // The node can do without; the next start tries again.
+            Err(error) => warn!(%error, "the demonstration is not complete"),
+        }
+    }
     Ok(())
+}
+
+/// The password goes to standard output, once: logs are kept, and read by others.
+fn show(password: &str) -> Outcome {
+    warn!("the administrator is made, with a password that is shown only now");
+    writeln!(
+        std::io::stdout(),
+        "The administrator is `admin`, with the password {password}"
+    )
+    .map_err(|error| Failure::failed(format!("cannot show the password: {error}")))
+}
+
+fn end(error: SetupError) -> Outcome {
+    match error {
+        SetupError::Stopping => Ok(()),
+        SetupError::Password(_) => Err(Failure::usage(error)),
+        SetupError::Failed(_) => Err(Failure::failed(error)),
+    }
 }

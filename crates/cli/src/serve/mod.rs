@@ -3,6 +3,7 @@
 mod compose;
 mod data;
 mod listen;
+mod recover;
 mod stop;
 
 use std::io::Write;
@@ -17,6 +18,7 @@ use crate::settings::{self, Given, Settings};
 
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
+pub use recover::recover;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -82,7 +84,7 @@ async fn serve(settings: Settings, supervised: bool) -> Outcome {
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
-    compose::compose(settings, data, http, peer, stop).await?;
-    info!("stopped");
+    compose::compose(&settings, &data, http, peer, stop).await?;
+    info!(name = settings.name, "stopped");
     Ok(())
 }

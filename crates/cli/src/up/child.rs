@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::process::{Child, ChildStderr, ChildStdin, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::plan::Node;
@@ -33,6 +33,8 @@ pub struct Running {
     _leash: Option<ChildStdin>,
     /// What it logs.
     pub logs: Option<ChildStderr>,
+    /// What it says on standard output.
+    pub words: Option<ChildStdout>,
 }
 
 /// What a node needs to know at its first start only.
@@ -61,7 +63,7 @@ impl Launcher {
         command
             .args(self.arguments(node, first))
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // Ctrl-C on a terminal reaches this process alone, which stops the nodes in good order.
             .process_group(0)
@@ -85,11 +87,12 @@ impl Launcher {
             command.env("CLICOLOR_FORCE", "1");
         }
         let mut child = command.spawn()?;
-        let (leash, logs) = (child.stdin.take(), child.stderr.take());
+        let (_leash, logs, words) = (child.stdin.take(), child.stderr.take(), child.stdout.take());
         Ok(Running {
             child,
-            _leash: leash,
+            _leash,
             logs,
+            words,
         })
     }
 

@@ -57,8 +57,7 @@ impl Keeper {
         let mut pause = FIRST_PAUSE;
         while let Some(mut running) = self.start().await? {
             let began = Instant::now();
-            let logs = lines::follow(running.logs.take(), self.node.place, self.screen.clone());
-            let logs = tokio::spawn(logs);
+            let logs = tokio::spawn(self.show_output(&mut running));
             let status = tokio::select! {
                 status = running.ended() => status,
                 () = self.stop.cancelled() => {
@@ -81,29 +80,33 @@ impl Keeper {
         Ok(())
     }
 
+    /// Shows what the node writes until it has ended: its logs, and what it says only once.
+    fn show_output(&self, running: &mut Running) -> impl Future<Output = ()> + Send + use<> {
+        let (place, screen) = (self.node.place, self.screen.clone());
+        let (logs, words) = (running.logs.take(), running.words.take());
+        async move {
+            tokio::join!(
+                lines::follow(logs, place, screen.clone()),
+                lines::follow(words, place, screen.clone()),
+            );
+        }
+    }
+
     /// Starts the node, once it can; `None` if all is to stop.
     async fn start(&self) -> Outcome<Option<Running>> {
-        let first_node = self.plan.first_start && self.node.place == 0;
-        let join_file = if first_node || self.has_run() {
-            None
-        } else {
-            match self.token_file().await {
-                Some(file) => Some(file),
-                None => return Ok(None),
-            }
+        let founder = self.plan.first_start && self.node.place == 0;
+        if self.node.fresh && !founder && self.wait_for_token().await.is_none() {
+            return Ok(None);
+        }
+        let token_file = self.plan.token_file().filter(|_| !founder);
+        let first = FirstStart {
+            join_file: token_file.as_deref(),
+            admin_password: self.plan.generated_password.as_deref().filter(|_| founder),
+            demo: self.plan.demo && self.node.place == 0,
         };
         if self.stop.is_cancelled() {
             return Ok(None);
         }
-        let first = FirstStart {
-            join_file: join_file.as_deref(),
-            admin_password: self
-                .plan
-                .generated_password
-                .as_deref()
-                .filter(|_| first_node),
-            demo: self.plan.demo && self.node.place == 0,
-        };
         let running = self.launcher.start(&self.node, &first).map_err(|error| {
             Failure::failed(format!(
                 "cannot start a process for {}: {error}",
@@ -115,18 +118,12 @@ impl Keeper {
         Ok(Some(running))
     }
 
-    fn has_run(&self) -> bool {
-        self.node.token_file().exists()
-    }
-
-    /// Waits for the secret to join with.
-    async fn token_file(&self) -> Option<std::path::PathBuf> {
-        loop {
-            if let Some(file) = self.plan.token_file() {
-                return Some(file);
-            }
+    /// Waits until a node of the cluster has written the secret to join with.
+    async fn wait_for_token(&self) -> Option<()> {
+        while self.plan.token_file().is_none() {
             self.pass(TOKEN_POLL).await?;
         }
+        Some(())
     }
 
     /// Lets time pass; `None` if all is to stop.

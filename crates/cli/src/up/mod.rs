@@ -121,6 +121,7 @@ async fn up(args: Args) -> Outcome {
     let greeting = tokio::spawn(summary::greet(plan.clone(), screen.clone()));
     let outcome = wait_for_all(&mut keepers, &stop).await;
     greeting.abort();
+    summary::part(&plan, &screen);
     screen.close();
     outcome
 }

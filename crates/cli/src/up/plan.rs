@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,9 @@ const NODES_DEFAULT: u16 = 3;
 
 /// The file in the data directory that remembers the ports: the nodes know each other by them.
 const PORTS_FILE: &str = "up.toml";
+
+/// A node that has one of these has run: who it is, and the secret of its cluster.
+const IDENTITY_FILES: [&str; 2] = ["identity", TOKEN_FILE];
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -49,6 +53,8 @@ pub struct Plan {
     pub first_start: bool,
     /// The password for the administrator, made here because the nodes' logs are no place for it.
     pub generated_password: Option<String>,
+    /// Whether that password has been shown.
+    pub greeted: AtomicBool,
     ports: Ports,
 }
 
@@ -109,6 +115,7 @@ impl Plan {
             demo,
             first_start,
             generated_password,
+            greeted: AtomicBool::new(false),
             ports,
         })
     }
@@ -167,10 +174,8 @@ fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Nod
 /// The places of the nodes that have run in `data`.
 fn existing_nodes(data: &Path) -> Outcome<Vec<usize>> {
     let has_run = |place: &usize| {
-        // The secret to join is written once a node belongs to a cluster.
-        data.join(format!("n{}", place + 1))
-            .join(TOKEN_FILE)
-            .exists()
+        let node = data.join(format!("n{}", place + 1));
+        IDENTITY_FILES.iter().any(|file| node.join(file).exists())
     };
     match fs::metadata(data) {
         Ok(found) if !found.is_dir() => Err(Failure::usage(format!(

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use api::Client;
@@ -24,6 +25,7 @@ pub async fn greet(plan: Arc<Plan>, screen: Screen) {
         _ => None,
     };
     screen.tell(words(&plan, pid));
+    plan.greeted.store(true, Ordering::Relaxed);
     if screen.has_table() {
         let endpoints = plan.nodes.iter().map(Node::url);
         let builder = endpoints.fold(Client::builder(), |builder, url| builder.endpoint(url));
@@ -37,8 +39,21 @@ async fn wait_for(node: &Node) {
     let Ok(client) = Client::builder().endpoint(node.url()).learn(false).build() else {
         return;
     };
-    while client.ready().await.is_err() {
+    // A node writes the secret to join with when all of its first start is done.
+    while !node.token_file().exists() || client.ready().await.is_err() {
         sleep(POLL).await;
+    }
+}
+
+/// What must not be lost when `up` ends before it could greet.
+pub fn part(plan: &Plan, screen: &Screen) {
+    if let (Some(password), false) = (
+        &plan.generated_password,
+        plan.greeted.load(Ordering::Relaxed),
+    ) {
+        screen.tell(format!(
+            "\n  If the administrator was made, the password is {password}\n\n"
+        ));
     }
 }
 
@@ -46,7 +61,7 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     let mut text = String::from("\n");
     // Writing to a String cannot fail.
     let mut say = |line: &str| {
-        let _ = writeln!(text, "  {line}");
+        let _ = writeln!(text, "{}", format!("  {line}").trim_end());
     };
     let first = plan.nodes[0].url();
     say(&match plan.nodes.len() {
@@ -56,6 +71,10 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     say("");
     for node in &plan.nodes {
         say(&format!("  {}  {}", node.name, node.url()));
+    }
+    if plan.demo && plan.first_start {
+        say("");
+        say("There is news to read: sign in as `marta`, with the password vecindario");
     }
     if let Some(password) = &plan.generated_password {
         say("");

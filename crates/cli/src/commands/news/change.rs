@@ -11,12 +11,19 @@ use crate::failure::{Failure, Outcome};
 /// More than a post takes, so that the server can say so; a larger input is not read to its end.
 const TEXT_READ_MAX_BYTES: u64 = 1024 * 1024;
 
-/// Which posts of an area.
+/// Posts of an area.
 #[derive(clap::Args)]
-#[group(id = "which", required = true, multiple = false, args = ["post", "up_to", "all"])]
 pub struct Which {
     /// The area
     area: String,
+    #[command(flatten)]
+    posts: Posts,
+}
+
+/// Exactly one of them.
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct Posts {
     /// The post's number
     post: Option<i64>,
     /// This post and all before it
@@ -85,9 +92,9 @@ pub async fn hide(session: &Session, area: &str, post: i64, reason: String) -> O
 /// Marks posts read or unread.
 pub async fn mark(session: &Session, which: &Which, read: bool) -> Outcome {
     let mark = Mark {
-        post: which.post,
-        up_to: which.up_to,
-        all: which.all.then_some(true),
+        post: which.posts.post,
+        up_to: which.posts.up_to,
+        all: which.posts.all.then_some(true),
         read: Some(read),
     };
     let left = session.client.mark(&which.area, &mark).await?;

@@ -1,0 +1,336 @@
+//! Nodes as processes, which are gone when the test is, however it ends.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use api::Client;
+use api::types::{Cluster as Status, Credentials, NewArea};
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The administrator's password in every test.
+pub const PASSWORD: &str = "correcto caballo pila grapa";
+
+/// What takes longer than this on a busy machine does not come.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How often a condition is looked at.
+const POLL: Duration = Duration::from_millis(20);
+
+/// One cluster at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for this test's turn.
+pub fn turn() -> MutexGuard<'static, ()> {
+    // A test that failed leaves nothing behind that could hurt the next.
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The program, not yet started: with no settings but those of the test.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_consorcio"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CONSORCIO_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("NO_COLOR", "1").stdin(Stdio::null());
+    command
+}
+
+/// Waits until `condition` gives a value.
+pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = condition().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "never came about: {what}");
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+/// The first of `count` ports in a row that are free, below those that the system gives out.
+pub fn free_ports(count: u16) -> u16 {
+    let free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
+    let candidate = || 10_000 + (getrandom::u32().unwrap() % 20_000) as u16;
+    std::iter::repeat_with(candidate)
+        .find(|base| (*base..*base + count).all(free))
+        .unwrap()
+}
+
+/// Sends a signal to a process that a test started.
+pub fn signal(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(pid as i32).unwrap(), signal).unwrap();
+}
+
+/// Whether a process runs. One that has ended and that nobody waited for does not.
+pub fn is_alive(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The state follows the name, which is in parentheses and may contain anything.
+    let state = stat
+        .rsplit(')')
+        .next()
+        .and_then(|rest| rest.trim().chars().next());
+    state.is_some_and(|state| state != 'Z' && state != 'X')
+}
+
+/// One node.
+pub struct Server {
+    pub name: String,
+    pub data: PathBuf,
+    http: SocketAddr,
+    peer: SocketAddr,
+    log: PathBuf,
+    child: Option<Child>,
+}
+
+impl Server {
+    pub fn new(dir: &Path, name: &str) -> Self {
+        let base = free_ports(2);
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Server {
+            name: name.to_owned(),
+            data: dir.join(name),
+            http: address(base),
+            peer: address(base + 1),
+            log: dir.join(format!("{name}.log")),
+            child: None,
+        }
+    }
+
+    /// Starts the process; with a token, the node joins that cluster if it is in none.
+    pub fn start(&mut self, token: Option<&str>) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
+        let mut command = program();
+        command
+            .args(["serve", "--supervised", "--name", &self.name, "--data"])
+            .arg(&self.data)
+            .args([
+                "--http",
+                &self.http.to_string(),
+                "--peer",
+                &self.peer.to_string(),
+            ])
+            .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
+            // Its end tells the node that the test is gone.
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log);
+        if let Some(token) = token {
+            command.env("CONSORCIO_JOIN", token);
+        }
+        self.child = Some(command.spawn().unwrap());
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    /// A client that asks this node and no other.
+    pub fn client(&self) -> Client {
+        Client::builder()
+            .endpoint(self.url())
+            .learn(false)
+            .build()
+            .unwrap()
+    }
+
+    pub async fn ready(&self) {
+        let what = format!("{} is ready", self.name);
+        eventually(&what, async || {
+            let client = self.client().with_deadline(Duration::from_secs(2));
+            client.ready().await.ok()
+        })
+        .await;
+    }
+
+    /// What this node says of the cluster.
+    pub async fn status(&self) -> Option<Status> {
+        self.client()
+            .with_deadline(Duration::from_secs(2))
+            .cluster()
+            .await
+            .ok()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().unwrap().id()
+    }
+
+    pub fn signal(&self, what: Signal) {
+        signal(self.pid(), what);
+    }
+
+    /// SIGKILL, and the end of the process.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// SIGTERM, and how the process ended.
+    pub async fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        let mut child = self.child.take().unwrap();
+        eventually("the node stops", async || child.try_wait().unwrap()).await
+    }
+
+    /// What the node has logged.
+    pub fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The secret with which others join.
+    pub async fn token(&self) -> String {
+        let file = self.data.join("join-token");
+        eventually("the token is written", async || {
+            std::fs::read_to_string(&file).ok()
+        })
+        .await
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may be paused, and it may be gone.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            let logged = self.logged();
+            let lines: Vec<&str> = logged.lines().collect();
+            let tail = lines[lines.len().saturating_sub(40)..].join("\n");
+            eprintln!("--- the end of what {} logged ---\n{tail}", self.name);
+        }
+    }
+}
+
+/// A cluster of nodes in a directory of its own.
+pub struct Cluster {
+    pub nodes: Vec<Server>,
+    pub dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Cluster {
+    /// Starts `count` nodes and waits until all vote.
+    pub async fn start(count: usize) -> Self {
+        let turn = turn();
+        let dir = tempfile::tempdir().unwrap();
+        let nodes = (1..=count).map(|number| Server::new(dir.path(), &format!("n{number}")));
+        let mut cluster = Cluster {
+            nodes: nodes.collect(),
+            dir,
+            _turn: turn,
+        };
+        cluster.nodes[0].start(None);
+        let token = cluster.nodes[0].token().await;
+        for node in &mut cluster.nodes[1..] {
+            node.start(Some(&token));
+        }
+        cluster.all_ready().await;
+        cluster.all_vote().await;
+        cluster
+    }
+
+    pub async fn all_ready(&self) {
+        for node in &self.nodes {
+            node.ready().await;
+        }
+    }
+
+    /// Waits until every node sees all of them, healthy and voting.
+    pub async fn all_vote(&self) {
+        for node in &self.nodes {
+            eventually("all nodes vote", async || {
+                let status = node.status().await?;
+                let well = status
+                    .nodes
+                    .iter()
+                    .filter(|n| n.healthy && votes(n))
+                    .count();
+                (well == self.nodes.len() && status.nodes.len() == well).then_some(())
+            })
+            .await;
+        }
+    }
+
+    /// The place of the node that leads, as all that run agree.
+    pub async fn leader(&self) -> usize {
+        eventually("a node leads", async || {
+            let mut leaders = Vec::new();
+            for node in self.nodes.iter().filter(|node| node.child.is_some()) {
+                leaders.push(node.status().await?.leader?);
+            }
+            leaders.dedup();
+            let [name] = leaders.as_slice() else {
+                return None;
+            };
+            self.nodes.iter().position(|node| node.name == *name)
+        })
+        .await
+    }
+
+    /// A client that knows all nodes, signed in as the administrator.
+    pub async fn admin(&self) -> Client {
+        let urls = self.nodes.iter().map(Server::url);
+        let client = urls.fold(Client::builder(), |builder, url| builder.endpoint(url));
+        sign_in(&client.build().unwrap()).await
+    }
+
+    /// The same with an area to post to.
+    pub async fn admin_with_area(&self, name: &str) -> Client {
+        let client = self.admin().await;
+        let area = NewArea {
+            name: name.to_owned(),
+            description: String::new(),
+        };
+        client.add_area(&area).await.unwrap();
+        client
+    }
+}
+
+fn votes(node: &api::types::Node) -> bool {
+    use api::types::NodeRole::{Follower, Leader};
+    matches!(node.role, Leader | Follower)
+}
+
+/// Signs in as the administrator.
+pub async fn sign_in(client: &Client) -> Client {
+    let credentials = Credentials {
+        name: "admin".into(),
+        password: PASSWORD.into(),
+    };
+    let session = client.log_in(&credentials).await.unwrap();
+    client.with_token(session.token.as_str())
+}
+
+/// Runs a one-shot command with its own configuration directory, and waits for it.
+pub fn run(config: &Path, server: &str, arguments: &[&str]) -> Output {
+    let mut command = program();
+    command
+        .env("XDG_CONFIG_HOME", config)
+        .env("CONSORCIO_SERVER", server);
+    command
+        .env("CONSORCIO_PASSWORD", PASSWORD)
+        .args(arguments)
+        .output()
+        .unwrap()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}

@@ -1,0 +1,15 @@
+//! The program as real processes: started, killed, paused, restarted, and counted afterwards.
+//!
+//! One cluster runs at a time, because they share the machine. Set `CONSORCIO_TEST_KILLS` to kill
+//! more often than the few times that fit into an ordinary run.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod commands;
+mod harness;
+mod kills;
+mod load;
+mod members;
+mod pause;
+mod program;
+mod up;

@@ -1,0 +1,250 @@
+//! `consorcio up` and its children.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ExitStatus, Stdio};
+use std::sync::MutexGuard;
+
+use api::Client;
+use rustix::process::Signal;
+
+use super::harness::{eventually, free_ports, is_alive, program, signal, turn};
+
+/// A running `up`, which is gone with its children when the test is.
+struct Up {
+    child: Child,
+    data: PathBuf,
+    out: PathBuf,
+    base: u16,
+    dir: tempfile::TempDir,
+    _turn: MutexGuard<'static, ()>,
+}
+
+impl Up {
+    /// Starts a cluster and waits until it says that it is ready.
+    async fn start(arguments: &[&str]) -> Self {
+        let turn = turn();
+        let dir = tempfile::tempdir().unwrap();
+        let (data, out) = (dir.path().join("data"), dir.path().join("out"));
+        let base = free_ports(20);
+        let child = spawn(&data, &out, base, arguments);
+        let up = Up {
+            child,
+            data,
+            out,
+            base,
+            dir,
+            _turn: turn,
+        };
+        up.ready().await;
+        up
+    }
+
+    async fn ready(&self) {
+        eventually("up is ready", async || {
+            self.said().contains("Ready:").then_some(())
+        })
+        .await;
+    }
+
+    /// What it said on standard output and standard error.
+    fn said(&self) -> String {
+        let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+        read(&self.out) + &read(&self.out.with_extension("err"))
+    }
+
+    /// The process of a node, which notes its id in its data directory.
+    fn pid(&self, node: &str) -> Option<u32> {
+        std::fs::read_to_string(self.data.join(node).join("lock"))
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        ["n1", "n2", "n3"]
+            .iter()
+            .filter_map(|node| self.pid(node))
+            .collect()
+    }
+
+    fn client(&self) -> Client {
+        Client::builder()
+            .endpoint(format!("http://127.0.0.1:{}", self.base))
+            .build()
+            .unwrap()
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        eventually("up ends", async || self.child.try_wait().unwrap()).await
+    }
+
+    /// Starts it again on the same data.
+    async fn again(&mut self, arguments: &[&str]) {
+        self.out = self.dir.path().join("again");
+        self.child = spawn(&self.data, &self.out, self.base, arguments);
+        self.ready().await;
+    }
+
+    /// What another `up` on the same data says and ends with.
+    fn another(&self, arguments: &[&str]) -> (i32, String) {
+        let output = program()
+            .arg("up")
+            .arg("--data")
+            .arg(&self.data)
+            .args(arguments)
+            .output();
+        let output = output.unwrap();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        // Its children end when it does.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            eprintln!("--- what up said ---\n{}", self.said());
+        }
+    }
+}
+
+fn spawn(data: &Path, out: &Path, base: u16, arguments: &[&str]) -> Child {
+    let (http, peer) = (base.to_string(), (base + 10).to_string());
+    let mut command = program();
+    command
+        .args(["up", "--http-port", &http, "--peer-port", &peer, "--data"])
+        .arg(data)
+        .args(arguments)
+        .stdout(File::create(out).unwrap())
+        .stderr(File::create(out.with_extension("err")).unwrap())
+        .stdin(Stdio::null())
+        // A terminal sends Ctrl-C to a whole process group.
+        .process_group(0);
+    command.spawn().unwrap()
+}
+
+async fn all_gone(pids: &[u32]) {
+    let gone = async || pids.iter().all(|pid| !is_alive(*pid)).then_some(());
+    eventually("no process is left", gone).await;
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_no_process_behind_and_a_second_up_goes_on() {
+    let mut up = Up::start(&["--demo"]).await;
+    let said = up.said();
+    assert!(said.contains("n3  http://127.0.0.1:"), "{said}");
+    let password = said.split("with the password ").nth(2).unwrap();
+    let password = password.split_whitespace().next().unwrap().to_owned();
+    let credentials = api::types::Credentials {
+        name: "admin".into(),
+        password,
+    };
+    let session = up.client().log_in(&credentials).await.unwrap();
+    let posts = async |up: &Up| {
+        let client = up.client().with_token(session.token.as_str());
+        let areas = client.areas().await.unwrap().areas;
+        areas.iter().map(|area| area.posts).sum::<i64>()
+    };
+    let before = eventually("the demonstration is there", async || {
+        Some(posts(&up).await).filter(|count| *count > 0)
+    })
+    .await;
+
+    let pids = up.pids();
+    assert_eq!(pids.len(), 3);
+    let group = rustix::process::Pid::from_raw(up.child.id() as i32).unwrap();
+    rustix::process::kill_process_group(group, Signal::INT).unwrap();
+    assert!(up.ended().await.success());
+    all_gone(&pids).await;
+
+    up.again(&[]).await;
+    assert!(
+        !up.said().contains("the password"),
+        "a password is made and shown once"
+    );
+    assert!(posts(&up).await >= before);
+}
+
+#[tokio::test]
+async fn a_node_that_dies_is_started_again_and_sigkill_of_up_leaves_nothing() {
+    let mut up = Up::start(&[]).await;
+    let second = up.pid("n2").unwrap();
+    signal(second, Signal::KILL);
+    eventually("n2 has another process", async || {
+        up.pid("n2").filter(|pid| *pid != second && is_alive(*pid))
+    })
+    .await;
+    eventually("all are healthy", async || {
+        let nodes = up.client().cluster().await.ok()?.nodes;
+        (nodes.len() == 3 && nodes.iter().all(|node| node.healthy)).then_some(())
+    })
+    .await;
+    assert!(
+        up.said()
+            .contains("n2 was killed (SIGKILL); starting it again"),
+        "{}",
+        up.said()
+    );
+
+    let pids = up.pids();
+    signal(up.child.id(), Signal::KILL);
+    assert!(!up.ended().await.success());
+    all_gone(&pids).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_beside_it_is_refused_in_one_sentence() {
+    let up = Up::start(&["--nodes", "1"]).await;
+    let one_sentence = |text: &str| {
+        assert_eq!(text.trim().lines().count(), 1, "{text}");
+        assert!(text.starts_with("consorcio: "), "{text}");
+    };
+    let (code, said) = up.another(&[]);
+    assert!(
+        said.contains(&format!("process {} uses it", up.child.id())),
+        "{said}"
+    );
+    assert_eq!(code, 1);
+    one_sentence(&said);
+
+    let (code, said) = up.another(&["--http-port", "9"]);
+    assert!(
+        code == 2 && said.contains("know each other at the ports"),
+        "{said}"
+    );
+    one_sentence(&said);
+
+    let elsewhere = up.dir.path().join("elsewhere");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = up.base.to_string();
+    let peer = taken.local_addr().unwrap().port().to_string();
+    let output = program()
+        .args([
+            "up",
+            "--nodes",
+            "1",
+            "--http-port",
+            &port,
+            "--peer-port",
+            &peer,
+            "--data",
+        ])
+        .arg(&elsewhere)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains(&format!("{port} (HTTP of n1), {peer} (peers of n1)")),
+        "{said}"
+    );
+    one_sentence(&said);
+}
