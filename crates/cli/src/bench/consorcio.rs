@@ -13,6 +13,7 @@ use super::http::Http;
 use super::load::{self, Measured, Until, http};
 use super::process::{Process, Scratch, free_ports, wait_until};
 use super::system::{START_AT_MOST, SingleWrite, System};
+use crate::serve::TOKEN_FILE;
 
 /// How long one answer may take around a measurement.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -56,6 +57,7 @@ impl Consorcio {
     }
 
     fn log_in(&mut self) -> anyhow::Result<()> {
+        self.secret()?;
         let credentials = json!({"name": "admin", "password": PASSWORD}).to_string();
         let mut http = Http::connect(self.address(0), PATIENCE)?;
         let session = http.json("POST", "/v1/sessions", &credentials)?;
@@ -67,12 +69,24 @@ impl Consorcio {
     }
 
     fn join_the_others(&mut self, count: usize) -> anyhow::Result<()> {
-        let answer = self.http(0)?.json("POST", "/v1/cluster/token", "")?;
-        let secret = answer["token"].as_str().context("a cluster has a token")?;
+        let secret = self.secret()?;
         for node in 1..count {
-            self.nodes.push(self.start_node(node, Some(secret))?);
+            self.nodes.push(self.start_node(node, Some(&secret))?);
         }
         self.wait_until_whole()
+    }
+
+    /// The secret with which others join. The first node writes it down when the administrator is
+    /// made, which is a little after it is ready.
+    fn secret(&self) -> anyhow::Result<String> {
+        let file = self.data_dir(0).join(TOKEN_FILE);
+        wait_until(
+            "the administrator is made",
+            START_AT_MOST,
+            &self.nodes[..1],
+            || Ok(file.exists()),
+        )?;
+        Ok(std::fs::read_to_string(file)?.trim().to_owned())
     }
 
     fn start_node(&self, node: usize, join: Option<&str>) -> anyhow::Result<Process> {

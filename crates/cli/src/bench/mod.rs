@@ -32,8 +32,21 @@ use std::path::PathBuf;
 
 use crate::failure::{Failure, Outcome};
 
-/// Measures this program on this machine.
+const EXAMPLES: &str = "\
+Examples:
+  consorcio bench writes                             1, 64 and 256 clients, beside etcd
+  consorcio bench writes --clients 64 --seconds 2 --rounds 3 --alone
+  consorcio bench failover --trials 5 --json
+  consorcio bench sse --readers 2000 --posts 20
+  consorcio bench idle
+  consorcio bench news --posts 100000 --dir /srv/disk-to-measure
+
+Measure a release build, on a machine that does nothing else. Everything that is started is stopped,
+and its data removed, also on Ctrl-C.";
+
+/// Load and failure on this machine, in figures
 #[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Args {
     #[command(subcommand)]
     what: What,
@@ -70,12 +83,17 @@ fn measure(args: &Args) -> anyhow::Result<()> {
     interrupt::listen()?;
     process::raise_file_limit();
     let scratch = process::Scratch::new(args.dir.as_deref())?;
-    let report = match &args.what {
+    let mut report = match &args.what {
         What::Writes(args) => writes::run(args, &scratch),
         What::Failover(args) => failover::run(args, &scratch),
         What::Sse(args) => sse::run(args, &scratch),
         What::Idle(args) => idle::run(args, &scratch),
         What::News(args) => news::run(args, &scratch),
     }?;
+    if cfg!(debug_assertions) {
+        report
+            .setting
+            .push("a debug build, which is several times slower".to_owned());
+    }
     report.print(args.json)
 }
