@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use commands::{account, area, cluster, kv, news};
+use failure::Failure;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,7 +58,9 @@ fn main() -> ExitCode {
         Role::News(args) => news::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
-        Role::Bench(args) => bench::run(&args),
+        Role::Bench(args) => {
+            bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

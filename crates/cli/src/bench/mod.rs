@@ -30,8 +30,6 @@ mod writes;
 
 use std::path::PathBuf;
 
-use crate::failure::{Failure, Outcome};
-
 const EXAMPLES: &str = "\
 Examples:
   consorcio bench writes                             1, 64 and 256 clients, beside etcd
@@ -75,20 +73,16 @@ enum What {
 
 /// Runs one measurement and prints its report. It fails if a system does not start, answers a
 /// write with an error, or on Ctrl-C; what was started is stopped first.
-pub fn run(args: &Args) -> Outcome {
-    measure(args).map_err(|error| Failure::failed(format!("{error:#}")))
-}
-
-fn measure(args: &Args) -> anyhow::Result<()> {
+pub fn run(args: Args) -> anyhow::Result<()> {
     interrupt::listen()?;
     process::raise_file_limit();
     let scratch = process::Scratch::new(args.dir.as_deref())?;
-    let mut report = match &args.what {
-        What::Writes(args) => writes::run(args, &scratch),
-        What::Failover(args) => failover::run(args, &scratch),
-        What::Sse(args) => sse::run(args, &scratch),
-        What::Idle(args) => idle::run(args, &scratch),
-        What::News(args) => news::run(args, &scratch),
+    let mut report = match args.what {
+        What::Writes(args) => writes::run(&args, &scratch),
+        What::Failover(args) => failover::run(&args, &scratch),
+        What::Sse(args) => sse::run(&args, &scratch),
+        What::Idle(args) => idle::run(&args, &scratch),
+        What::News(args) => news::run(&args, &scratch),
     }?;
     if cfg!(debug_assertions) {
         report
