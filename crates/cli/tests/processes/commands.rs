@@ -24,8 +24,10 @@ impl User {
         }
     }
 
+    /// Runs a command. Only linearizable readings are sure to see at once what another user did.
     fn run(&self, arguments: &[&str]) -> Output {
-        run(&self.config, &self.server, arguments)
+        let fresh = ["--consistency", "linearizable"];
+        run(&self.config, &self.server, &[arguments, &fresh].concat())
     }
 
     /// Runs a command that must succeed, and answers what it printed.
@@ -96,9 +98,7 @@ fn sessions(admin: &User, ana: &User) {
         "{list}"
     );
     admin.ok(&["account", "promote", "ana"]);
-    // What another session did is seen at once only by a linearizable reading.
-    let fresh = ["account", "whoami", "--consistency", "linearizable"];
-    assert_eq!(ana.json(&fresh)["administrator"], true);
+    assert_eq!(ana.json(&["account", "whoami"])["administrator"], true);
     admin.ok(&["account", "demote", "ana"]);
 }
 

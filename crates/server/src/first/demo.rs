@@ -65,7 +65,7 @@ impl Demo<'_> {
             name: member_name(name)?,
             password_hash,
         };
-        self.run(Actor::System, &format!("member-{name}"), action)
+        self.run(Actor::System, &format!("member-{}", ascii(name)), action)
             .await
     }
 
