@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const CAUGHT_UP_ENTRIES: u64 = 64;
 
 /// How long a node tries to join, and how long a change of the members may take.
-const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Pause between attempts.
 const RETRY: Duration = Duration::from_millis(200);

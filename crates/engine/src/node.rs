@@ -172,9 +172,7 @@ impl<E: Env> Node<E> {
         let state = State::open(&env, &options.data)
             .await
             .map_err(StartError::State)?;
-        if state.standing().applied > log.last() {
-            return Err(StartError::LogLost);
-        }
+        check_log::<E>(&log, &state).await?;
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
         let network = Network {
             peers: peers.clone(),
@@ -249,6 +247,10 @@ impl<E: Env> Node<E> {
             Stage::Member if self.is_initialized().await? => return Ok(()),
             Stage::Member => return Err(StartError::LogLost),
         }
+        let begun = E::Runtime::timeout(members::DEADLINE, Box::pin(self.log_begun()));
+        begun
+            .await
+            .map_err(|_| StartError::Join("the leader sent no log in time".to_owned()))??;
         let member = Identity {
             stage: Stage::Member,
             ..(*inner.identity).clone()
@@ -256,6 +258,15 @@ impl<E: Env> Node<E> {
         let (disk, data) = (inner.env.disk().clone(), inner.options.data.clone());
         E::Runtime::spawn_blocking(move || member.save(&disk, &data)).await??;
         Ok(())
+    }
+
+    /// Waits for the first of the log to be durable. A member without it counts as one that lost
+    /// its log, and neither `initialize` nor the leader's consent has waited for the disk.
+    async fn log_begun(&self) -> Result<(), StartError> {
+        while !self.is_initialized().await? {
+            E::Runtime::sleep(POLL).await;
+        }
+        Ok(self.inner.log.barrier().await?)
     }
 
     async fn is_initialized(&self) -> Result<bool, StartError> {
@@ -560,6 +571,20 @@ async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartE
         Ok(identity)
     })
     .await?
+}
+
+/// A state that is ahead of the log is proof that the log was lost, but for one case: a crash after
+/// a snapshot was installed and before the log was purged, which openraft then does.
+async fn check_log<E: Env>(log: &Log<E>, state: &State<E>) -> Result<(), StartError> {
+    if state.standing().applied <= log.last() {
+        return Ok(());
+    }
+    let as_installed = state.is_as_installed().await.map_err(StartError::State)?;
+    if log.has_voted() && as_installed {
+        Ok(())
+    } else {
+        Err(StartError::LogLost)
+    }
 }
 
 fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, StartError> {

@@ -101,12 +101,14 @@ impl<E: Env> Log<E> {
         let (index, files) =
             E::Runtime::spawn_blocking(move || open_files(disk, options, salt)).await??;
         let (ops, receiver) = mpsc::channel(QUEUE_MAX);
+        let head = index.head.clone();
         let index = Arc::new(Mutex::new(index));
         let room = Arc::new(AtomicBool::new(true));
         let writer = Writer {
             env: env.clone(),
             index: Arc::clone(&index),
             room: Arc::clone(&room),
+            head,
             files: Some(files),
         };
         drop(E::Runtime::spawn(writer.run(receiver)));
@@ -132,6 +134,16 @@ impl<E: Env> Log<E> {
     /// The last entry, durable or not.
     pub fn last(&self) -> Option<LogId> {
         self.index().last()
+    }
+
+    /// True once a vote was stored: never again false, unless the log was lost.
+    pub fn has_voted(&self) -> bool {
+        self.index().vote().is_some()
+    }
+
+    /// Waits until all that was appended before is durable.
+    pub async fn barrier(&self) -> io::Result<()> {
+        self.durable(Change::Barrier).await
     }
 
     fn index(&self) -> MutexGuard<'_, Index<File_<E>>> {

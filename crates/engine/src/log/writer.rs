@@ -44,6 +44,8 @@ pub enum Change {
     Truncate(Option<u64>),
     /// Drop what is covered by the state.
     Purge(LogId),
+    /// Nothing: it is durable when all before it is.
+    Barrier,
 }
 
 /// The writer's side of the log.
@@ -54,6 +56,9 @@ pub struct Writer<E: Env> {
     pub index: Arc<Mutex<Index<File_<E>>>>,
     /// False while no further segment can be made.
     pub room: Arc<AtomicBool>,
+    /// The hard state as of the last durable group: a segment begins with what was said before it,
+    /// and never with what is still waiting behind other changes.
+    pub head: Head,
     /// The files; `None` only while a blocking call has them.
     pub files: Option<Files<E::Disk>>,
 }
@@ -130,13 +135,14 @@ impl<E: Env> Writer<E> {
     /// Writes and syncs one group; waits while the disk is full.
     async fn write(&mut self, group: &[Change]) -> Result<(), io::Error> {
         loop {
-            let head = lock(&self.index).head.clone();
-            let (bytes, last_index) = self.encode(group, &head)?;
+            let head = self.head.clone();
+            let committed = lock(&self.index).head.committed;
+            let (bytes, last_index) = self.encode(group, committed)?;
             let place = self
                 .blocking(move |files| files.commit(&bytes, last_index, &head))
                 .await;
             match place {
-                Ok(place) => return self.settle(group, place).await,
+                Ok(place) => return self.settle(group, committed, place).await,
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                     self.room.store(false, Ordering::Relaxed);
                     tracing::warn!("the disk is full: the log waits for space");
@@ -147,7 +153,11 @@ impl<E: Env> Writer<E> {
         }
     }
 
-    fn encode(&self, group: &[Change], head: &Head) -> Result<(Vec<u8>, Option<u64>), io::Error> {
+    fn encode(
+        &self,
+        group: &[Change],
+        committed: Option<LogId>,
+    ) -> Result<(Vec<u8>, Option<u64>), io::Error> {
         let files = self.files.as_ref().ok_or_else(stopped)?;
         let mut records = Vec::with_capacity(group.len() + 1);
         let mut last_index = None;
@@ -160,16 +170,22 @@ impl<E: Env> Writer<E> {
                 Change::Vote(vote) => records.push(RecordRef::Vote(vote)),
                 Change::Truncate(after) => records.push(RecordRef::Truncate(*after)),
                 Change::Purge(upto) => records.push(RecordRef::Purge(upto)),
+                Change::Barrier => {}
             }
         }
-        records.push(RecordRef::Committed(head.committed));
+        records.push(RecordRef::Committed(committed));
         let mut bytes = Vec::new();
         frame::encode(&mut bytes, files.salt, files.sequence, &records);
         Ok((bytes, last_index))
     }
 
     /// The group is durable: note where its entries are and drop the segments it made needless.
-    async fn settle(&mut self, group: &[Change], place: Place<File_<E>>) -> Result<(), io::Error> {
+    async fn settle(
+        &mut self,
+        group: &[Change],
+        committed: Option<LogId>,
+        place: Place<File_<E>>,
+    ) -> Result<(), io::Error> {
         let mut purged = None;
         {
             let mut index = lock(&self.index);
@@ -180,12 +196,17 @@ impl<E: Env> Writer<E> {
                             .iter()
                             .for_each(|entry| index.written(entry.log_id, &place));
                     }
-                    Change::Purge(upto) => purged = Some(*upto),
-                    Change::Vote(_) | Change::Truncate(_) => {}
+                    Change::Vote(vote) => self.head.vote = Some(*vote),
+                    Change::Purge(upto) => {
+                        purged = Some(*upto);
+                        self.head.purged = self.head.purged.max(purged);
+                    }
+                    Change::Truncate(_) | Change::Barrier => {}
                 }
             }
             index.evict();
         }
+        self.head.committed = committed;
         match purged {
             Some(upto) => {
                 self.blocking(move |files| files.drop_until(upto.index))
@@ -380,7 +401,7 @@ impl Change {
     fn size(&self) -> usize {
         match self {
             Change::Append(entries) => entries.iter().map(frame::size_of).sum(),
-            Change::Vote(_) | Change::Truncate(_) | Change::Purge(_) => 64,
+            Change::Vote(_) | Change::Truncate(_) | Change::Purge(_) | Change::Barrier => 64,
         }
     }
 }

@@ -137,6 +137,11 @@ impl<E: Env> State<E> {
         lock(&self.shared.store).membership().membership().clone()
     }
 
+    /// True if nothing was applied since the state was installed from a snapshot.
+    pub async fn is_as_installed(&self) -> Result<bool, Fault> {
+        self.with_store(|store| store.is_as_installed()).await
+    }
+
     /// False while the disk is full.
     pub fn has_room(&self) -> bool {
         self.shared.room.load(Ordering::Relaxed)

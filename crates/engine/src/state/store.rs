@@ -204,9 +204,12 @@ impl Store {
         checkpoint(&self.connection)
     }
 
-    /// Replaces the whole state with the database at `path`, atomically and durably.
+    /// Replaces the whole state with the database at `path`, atomically and durably. The new state
+    /// says of itself that it was installed: until the log is purged it is ahead of it.
     pub fn replace<D: Disk>(&mut self, disk: &D, path: &Path) -> Result<(), Fault> {
         let source = connect(disk, path, false)?;
+        let applied: Option<LogId> = get(&source, "applied")?.flatten();
+        put(&source, "installed", &applied)?;
         self.abandon()?;
         self.connection.flush_prepared_statement_cache();
         {
@@ -225,6 +228,12 @@ impl Store {
             committed: self.committed,
             hash: self.machine.hash,
         }
+    }
+
+    /// True if nothing was applied since the state was installed from a snapshot.
+    pub fn is_as_installed(&self) -> Result<bool, Fault> {
+        let installed: Option<LogId> = get(&self.connection, "installed")?.flatten();
+        Ok(installed.is_some() && installed == self.applied)
     }
 
     /// The members as of the last applied entry.
