@@ -247,7 +247,8 @@ fn temporary_files_work_and_leave_nothing() {
     database
         .execute_batch(
             "CREATE TEMP TABLE shuffled AS
-                SELECT number, hex(zeroblob(500)) AS filler FROM entry ORDER BY number * 7919 % 2003;
+                SELECT number, hex(zeroblob(500)) AS filler
+                FROM entry ORDER BY number * 7919 % 2003;
              CREATE INDEX temp.by_filler ON shuffled (filler, number);",
         )
         .unwrap();

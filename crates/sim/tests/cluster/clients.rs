@@ -138,9 +138,12 @@ impl Ledger {
 }
 
 async fn read_version(cluster: &Cluster, node: NodeId, key: &str) -> i64 {
-    match cluster.get(node, Consistency::Stale, key).await {
+    let applied = cluster
+        .running(node)
+        .map_or(0, |running| running.status().applied);
+    match cluster.get(node, Consistency::Session(applied), key).await {
         Reading::Found(entry) => entry.map_or(0, |entry| entry.version),
-        Reading::Failed => panic!("{node} does not answer"),
+        other => panic!("{node} does not answer: {other:?}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use domain::keys::{Entry, GetKey};
 use domain::{Action, Actor, Proposal, RequestId};
-use engine::{Consistency, JoinToken, Node, Options, Role, Tuning};
+use engine::{Consistency, JoinToken, Node, Options, ReadError, Role, Tuning};
 use sim::{Crash, Network, NodeId, Sim, SimEnv};
 
 /// A node of the production code in a simulated world.
@@ -34,15 +34,19 @@ pub fn small() -> Tuning {
 
 /// The seeds to run: one named by the environment, or as many as it says, or `default`.
 pub fn seeds(default: u64) -> Vec<u64> {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse().expect("a number"))
-    };
-    match number("CONSORCIO_SIM_SEED") {
-        Some(seed) => vec![seed],
-        None => (0..number("CONSORCIO_SIM_SEEDS").unwrap_or(default)).collect(),
-    }
+    let count = number("CONSORCIO_SIM_SEEDS").unwrap_or(default);
+    only_seed().map_or_else(|| (0..count).collect(), |seed| vec![seed])
+}
+
+/// The one seed to run, if the environment names one.
+pub fn only_seed() -> Option<u64> {
+    number("CONSORCIO_SIM_SEED")
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable)
+        .ok()
+        .map(|text| text.parse().expect("a number"))
 }
 
 /// The nodes that run in a world. All clones are the same cluster.
@@ -75,7 +79,7 @@ impl Cluster {
             cluster.start(node);
             cluster.until_running(node).await;
         }
-        cluster.until_all_vote().await;
+        cluster.until_voters(cluster.sim.nodes().len()).await;
         cluster
     }
 
@@ -114,6 +118,15 @@ impl Cluster {
         self.forget(node);
     }
 
+    /// Stops a node as an operator does.
+    pub async fn stop(&self, node: NodeId) {
+        if let Some(running) = self.running(node) {
+            let stopping = self.sim.on(node, async move { running.stop().await });
+            stopping.await.expect("it stops");
+        }
+        self.crash(node, Crash::KillOnly);
+    }
+
     /// Starts every node that is down.
     pub fn start_all(&self) {
         for node in self.sim.nodes() {
@@ -139,21 +152,23 @@ impl Cluster {
         self.until("the node runs", || self.running(node)).await
     }
 
-    pub async fn until_all_vote(&self) {
-        let nodes = self.sim.nodes();
-        let votes = |node: &SimNode| {
+    /// Waits until all nodes that run know so many voters.
+    pub async fn until_voters(&self, count: usize) {
+        let knows = |node: &SimNode| {
             let status = node.status();
             let voters = status
                 .nodes
                 .iter()
                 .filter(|node| node.role != Role::Learner);
-            node.is_ready() && voters.count() == nodes.len()
+            node.is_ready() && voters.count() == count
         };
-        let all = || {
-            nodes
-                .iter()
-                .all(|node| self.running(*node).is_some_and(|node| votes(&node)))
+        let running = || {
+            self.sim
+                .nodes()
+                .into_iter()
+                .filter_map(|node| self.running(node))
         };
+        let all = || running().count() == count && running().all(|node| knows(&node));
         self.until("all nodes vote", || all().then_some(())).await;
     }
 
@@ -207,7 +222,7 @@ impl Cluster {
     /// Reads a key on a node, as a task of it.
     pub async fn get(&self, node: NodeId, consistency: Consistency, key: &str) -> Reading {
         let Some(running) = self.running(node) else {
-            return Reading::Failed;
+            return Reading::Died;
         };
         let query = GetKey { key: key.into() };
         let reading = self
@@ -215,7 +230,8 @@ impl Cluster {
             .on(node, async move { running.read(consistency, query).await });
         match reading.await {
             Ok(Ok(served)) => Reading::Found(served.value),
-            Ok(Err(_)) | Err(_) => Reading::Failed,
+            Ok(Err(error)) => Reading::Refused(error),
+            Err(_) => Reading::Died,
         }
     }
 
@@ -229,8 +245,10 @@ impl Cluster {
 pub enum Reading {
     /// The entry of the key, if there is one.
     Found(Option<Entry>),
-    /// It was refused, or the node died.
-    Failed,
+    /// It was refused.
+    Refused(ReadError),
+    /// The node is down.
+    Died,
 }
 
 /// A command that stores a value; `request` makes a retry safe.

@@ -52,7 +52,7 @@ async fn strike(cluster: &Cluster) {
         .copied()
         .filter(|other| *other != node)
         .collect();
-    match sim.roll(|dice| dice.below(9)) {
+    match sim.roll(|dice| dice.below(10)) {
         0..=2 => cluster.crash_somehow(node).await,
         3 => {
             let leader = cluster.leader().await;
@@ -63,7 +63,8 @@ async fn strike(cluster: &Cluster) {
             .for_each(|node| cluster.crash(*node, sim.roll(Crash::any))),
         5 => sim.network().partition(&[node], &others),
         6 => sim.network().cut(node, others[0]),
-        7 => {
+        7 => cluster.stop(node).await,
+        8 => {
             others
                 .iter()
                 .for_each(|other| sim.network().reset(node, *other));
