@@ -30,7 +30,7 @@ use crate::writes::{self, COMMAND_MAX_BYTES, Claim, Group, QUEUE_MAX, RETRY_AFTE
 use crate::{compaction, health, members};
 
 /// How long a leader that stops waits for another to take over.
-const HANDOVER_DEADLINE: Duration = Duration::from_secs(3);
+const HANDOVER_DEADLINE: Duration = Duration::from_millis(1500);
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
