@@ -3,6 +3,7 @@
 mod compose;
 mod data;
 mod listen;
+mod memory;
 mod recover;
 mod stop;
 
@@ -69,6 +70,7 @@ pub fn run(args: Args) -> Outcome {
         return shown.map_err(Failure::failed);
     }
     logging::start(&settings.log, settings.log_json)?;
+    memory::give_back_large_blocks();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
     let result = runtime.block_on(serve(settings, args.supervised));
