@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// A request was sent and its answer was lost until the deadline passed: it may or may not
     /// have been done. The same call with the same request id is safe.
-    #[error("the outcome is unknown: {reason}; repeat it with the same request id{}", id(.request_id))]
+    #[error("the outcome is unknown: {reason}; repeat it with its request id{}", id(.request_id))]
     OutcomeUnknown {
         /// The request id that makes a repetition safe, if the call had one.
         request_id: Option<String>,

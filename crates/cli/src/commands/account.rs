@@ -10,10 +10,10 @@ use crate::failure::{Failure, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  consorcio account register ana                     asks for a password, makes the account, signs in
+  consorcio account register ana            asks for a password, makes the account, signs in
   consorcio account login ana --server http://sur.lan:8080
   printf '%s\\n' \"$SECRET\" | consorcio account login ana --password-stdin
-  consorcio account promote ana                      for administrators
+  consorcio account promote ana             for administrators
 
 Passwords are asked for; scripts use --password-stdin, or CONSORCIO_PASSWORD and
 CONSORCIO_NEW_PASSWORD. The session is kept in $XDG_CONFIG_HOME/consorcio/login.json.";

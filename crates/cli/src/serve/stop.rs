@@ -35,7 +35,7 @@ pub fn watch(stop: CancellationToken, supervised: bool) -> Outcome {
         tokio::select! {
             _ = first(&mut terminate, &mut interrupt) => warn!("told to stop twice: ending now"),
             () = tokio::time::sleep(PATIENCE) => {
-                error!(patience_ms = PATIENCE.as_millis() as u64, "stopping takes too long: ending now");
+                error!(patience = ?PATIENCE, "stopping takes too long: ending now");
             }
         }
         std::process::exit(1);

@@ -155,7 +155,7 @@ fn check_name(name: &str) -> Outcome {
         return Ok(());
     }
     Err(Failure::usage(format!(
-        "{name:?} is no name for a node: use up to {NAME_MAX_BYTES} letters, digits, '-', '_' and '.'"
+        "{name:?} is no name for a node: use up to {NAME_MAX_BYTES} letters, digits, '-', '_', '.'"
     )))
 }
 

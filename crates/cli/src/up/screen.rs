@@ -232,7 +232,8 @@ fn write_all(texts: &Receiver<Text>) {
             }
             Text::Frame(table) => {
                 frame_lines = table.lines().count();
-                let _ = write!(io::stdout(), "{erase}{table}");
+                // Long lines are cut, not wrapped: the next frame goes back by whole lines.
+                let _ = write!(io::stdout(), "{erase}\x1b[?7l{table}\x1b[?7h");
             }
             Text::End(done) => {
                 let _ = done.send(());

@@ -63,7 +63,7 @@ fn headline(cluster: Option<&Cluster>) -> String {
             ..
         }) => {
             format!(
-                "{leader} leads in term {term}; {committed} entries are committed. Ctrl-C stops all."
+                "{leader} leads in term {term}; entries committed: {committed}. Ctrl-C stops all."
             )
         }
         Some(_) => "No node leads: an election is under way, or too few nodes run.".to_owned(),

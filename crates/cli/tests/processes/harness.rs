@@ -299,6 +299,17 @@ impl Cluster {
     }
 }
 
+impl Drop for Cluster {
+    /// Keeps the data of a failed test for those who ask for it with `CONSORCIO_TEST_KEEP`.
+    fn drop(&mut self) {
+        if std::thread::panicking() && std::env::var_os("CONSORCIO_TEST_KEEP").is_some() {
+            self.nodes.clear();
+            self.dir.disable_cleanup(true);
+            eprintln!("--- the data are kept in {} ---", self.dir.path().display());
+        }
+    }
+}
+
 fn votes(node: &api::types::Node) -> bool {
     use api::types::NodeRole::{Follower, Leader};
     matches!(node.role, Leader | Follower)

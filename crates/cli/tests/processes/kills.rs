@@ -1,7 +1,7 @@
 //! Nodes that are killed while members post.
 
 use super::harness::Cluster;
-use super::load::Load;
+use super::load::{Follower, Load};
 
 /// How often each kind of kill happens.
 fn rounds() -> usize {
@@ -29,6 +29,7 @@ async fn kill_and_restart(cluster: &mut Cluster, load: &Load, places: &[usize]) 
 async fn nothing_acknowledged_is_lost_or_doubled_by_sigkill() {
     let mut cluster = Cluster::start(3).await;
     let client = cluster.admin_with_area("Obras").await;
+    let follower = Follower::start(&client, "Obras").await;
     let mut load = Load::start(&client, "Obras");
     load.goes_on(SIGN_OF_LIFE).await;
     for _ in 0..rounds() {
@@ -40,6 +41,7 @@ async fn nothing_acknowledged_is_lost_or_doubled_by_sigkill() {
     }
     load.stop().await;
     load.audit(&cluster).await;
+    follower.audit(&cluster, "Obras").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

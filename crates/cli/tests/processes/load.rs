@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use api::Client;
-use api::client::{Consistency, Error, PostsQuery};
+use api::client::{Consistency, Error, EventFilter, PostsQuery};
 use api::types::{NewPost, PostState};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::harness::{Cluster, Server, eventually, sign_in};
@@ -121,6 +121,54 @@ impl Load {
             );
         }
         same_state(cluster).await;
+    }
+}
+
+/// A member who follows an area live.
+pub struct Follower {
+    heard: Arc<Mutex<Vec<i64>>>,
+    task: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Follows the posts of `area` from now on.
+    pub async fn start(client: &Client, area: &str) -> Self {
+        let filter = EventFilter {
+            area: Some(area.to_owned()),
+            kind: Some("post.published".to_owned()),
+        };
+        let mut stream = client.events(filter, None).unwrap();
+        stream.connected().await.unwrap();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hears = heard.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                match stream.next().await {
+                    Ok(event) => hears.lock().unwrap().push(event.post.unwrap()),
+                    Err(Error::Unreachable { .. }) => {}
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        });
+        Follower { heard, task }
+    }
+
+    /// Every post of the area was heard of, in order and once, whatever became of the nodes.
+    pub async fn audit(self, cluster: &Cluster, area: &str) {
+        let posts = titles(&cluster.nodes[0], area)
+            .await
+            .values()
+            .map(Vec::len)
+            .sum::<usize>();
+        eventually("every post is heard of", async || {
+            assert!(!self.task.is_finished(), "the follower gave up");
+            (self.heard.lock().unwrap().len() >= posts).then_some(())
+        })
+        .await;
+        self.task.abort();
+        let heard = self.heard.lock().unwrap();
+        let expected: Vec<i64> = (1..=posts as i64).collect();
+        assert_eq!(*heard, expected, "no gap and no repetition");
     }
 }
 

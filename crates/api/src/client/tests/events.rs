@@ -9,7 +9,7 @@ use crate::client::Error;
 fn event(id: &str) -> String {
     format!(
         "id: {id}\nevent: post.published\n\
-         data: {{\"id\": \"{id}\", \"kind\": \"post.published\", \"at\": \"2026-03-01T18:30:00Z\"}}\n\n"
+         data: {{\"id\": \"{id}\", \"kind\": \"post.published\", \"at\": \"2026-03-01T18:30Z\"}}\n\n"
     )
 }
 
