@@ -27,8 +27,12 @@ async fn open(dir: &Path) -> Result<Log<Production>, LogError> {
 }
 
 fn log_id(index: u64) -> LogId {
+    log_id_in(1, index)
+}
+
+fn log_id_in(term: u64, index: u64) -> LogId {
     use openraft::impls::leader_id_std::LeaderId;
-    LogId::new(LeaderId::new_committed(1, 1), index)
+    LogId::new(LeaderId::new_committed(term, 1), index)
 }
 
 fn entry(index: u64, size: usize) -> Entry {
@@ -97,6 +101,30 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(state.last_log_id, Some(log_id(182)));
     let entries = log.try_get_log_entries(180..183).await.unwrap();
     assert_eq!(entries, [entry(180, 1000), entry(181, 5), entry(182, 5)]);
+}
+
+#[tokio::test]
+async fn what_is_committed_is_never_an_entry_that_was_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        // A leader's entries 3 to 5 reach only this node. The next leader has others in their
+        // place, and says that they are committed; the node dies before it has written them.
+        let mut log = open(dir.path()).await.unwrap();
+        append(&mut log, (0..=5).map(|index| entry(index, 5))).await;
+        log.save_committed(Some(log_id_in(2, 4))).await.unwrap();
+        log.save_vote(&Vote::new_committed(2, 1)).await.unwrap();
+    }
+    let mut log = open(dir.path()).await.unwrap();
+    assert_eq!(log.read_committed().await.unwrap(), None);
+    log.save_committed(Some(log_id(2))).await.unwrap();
+    log.purge(log_id(1)).await.unwrap();
+    assert_eq!(log.read_committed().await.unwrap(), Some(log_id(2)));
+    log.save_committed(Some(log_id(1))).await.unwrap();
+    assert_eq!(
+        log.read_committed().await.unwrap(),
+        Some(log_id(1)),
+        "purged is committed"
+    );
 }
 
 #[tokio::test]

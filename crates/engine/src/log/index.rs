@@ -84,6 +84,17 @@ impl<F> Index<F> {
             .or(self.head.purged)
     }
 
+    /// The last entry known to be committed, of those that are there. What was noted may be ahead
+    /// of the entries that were written with it: at its index there may then still be one that
+    /// the leader has taken back, and to call that one committed would be to apply it.
+    pub fn committed(&self) -> Option<LogId> {
+        let noted = self.head.committed?;
+        let there = self
+            .slot(noted.index)
+            .is_some_and(|slot| slot.log_id == noted);
+        if there { Some(noted) } else { self.head.purged }
+    }
+
     /// The vote.
     pub fn vote(&self) -> Option<Vote> {
         self.head.vote

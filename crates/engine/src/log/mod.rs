@@ -375,9 +375,7 @@ impl<E: Env> RaftLogStorage<Types<E::Runtime>> for Log<E> {
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        // What was known to be committed may not have been durable here yet.
-        let index = self.index();
-        Ok(index.head.committed.min(index.last()))
+        Ok(self.index().committed())
     }
 
     async fn append<I>(
