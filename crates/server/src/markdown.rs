@@ -25,6 +25,13 @@ pub(crate) fn excerpt(markdown: &str, max: usize) -> String {
             Event::Text(part) | Event::Code(part) | Event::Html(part) | Event::InlineHtml(part) => {
                 part
             }
+            Event::End(
+                TagEnd::Emphasis
+                | TagEnd::Strong
+                | TagEnd::Strikethrough
+                | TagEnd::Link
+                | TagEnd::Image,
+            ) => continue,
             Event::SoftBreak | Event::HardBreak | Event::End(_) => " ",
             _ => continue,
         };
@@ -147,8 +154,8 @@ mod tests {
     #[test]
     fn an_excerpt_is_plain_and_short() {
         assert_eq!(
-            excerpt("# Uno\n\n- **dos**\n- [tres](x)", 100),
-            "Uno dos tres"
+            excerpt("# Uno\n\n- **dos**, *y*\n- [tres](x)", 100),
+            "Uno dos, y tres"
         );
         assert_eq!(excerpt("ñandú ñandú", 5), "ñandú…");
         assert_eq!(excerpt("<script>x</script>", 100), "<script>x</script>");

@@ -136,7 +136,7 @@ impl Reader {
         let floor = Consistency::Session(self.floor);
         let events = match self.app.engine.read(floor, query).await {
             Ok(Served { value, .. }) => value,
-            Err(ReadError::Behind { .. }) => return self.from_the_future().await,
+            Err(ReadError::Behind { .. }) => return self.ahead_of_this_node().await,
             Err(error) => return Err(error.into()),
         };
         match events {
@@ -148,7 +148,7 @@ impl Reader {
 
     /// The cursor is ahead of this node: either the node lags, or the cursor is from another
     /// cluster (or from before its data was lost), and then that history is gone.
-    async fn from_the_future(&mut self) -> Result<(), Trouble> {
+    async fn ahead_of_this_node(&mut self) -> Result<(), Trouble> {
         let query = ListEvents {
             after: self.last,
             limit: 1,

@@ -102,7 +102,7 @@ fn member_item(visit: &Visit, account: &Account) -> Markup {
                         span class="badge" { (visit.t("administra", "administrator")) }
                     }
                     p class="meta" {
-                        (visit.t("Desde", "Since")) " "
+                        (visit.t("Alta:", "Joined:")) " "
                         (moment(visit.language, account.created_at_ms))
                     }
                 }

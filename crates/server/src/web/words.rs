@@ -175,18 +175,20 @@ fn ago(language: Language, at_ms: i64, now_ms: i64) -> String {
             format!("{number} {en} ago")
         }
     };
-    match passed {
-        ..MINUTE_MS => language.pick("ahora mismo", "just now").to_owned(),
-        ..HOUR_MS => count(
+    if passed < MINUTE_MS {
+        language.pick("ahora mismo", "just now").to_owned()
+    } else if passed < HOUR_MS {
+        count(
             passed / MINUTE_MS,
             ("minuto", "minute"),
             ("minutos", "minutes"),
-        ),
-        ..DAY_MS => count(passed / HOUR_MS, ("hora", "hour"), ("horas", "hours")),
-        _ if passed < RELATIVE_DAYS * DAY_MS => {
-            count(passed / DAY_MS, ("día", "day"), ("días", "days"))
-        }
-        _ => date(language, at_ms, now_ms),
+        )
+    } else if passed < DAY_MS {
+        count(passed / HOUR_MS, ("hora", "hour"), ("horas", "hours"))
+    } else if passed < RELATIVE_DAYS * DAY_MS {
+        count(passed / DAY_MS, ("día", "day"), ("días", "days"))
+    } else {
+        date(language, at_ms, now_ms)
     }
 }
 

@@ -44,7 +44,7 @@ async fn bodies_that_are_not_what_they_must_be_are_refused_and_write_nothing() {
         let answer = site
             .send(ask.header("Content-Type", "application/json").body(body))
             .await;
-        println!("{}", String::from_utf8_lossy(body));
+        eprintln!("{}", String::from_utf8_lossy(body));
         answer.is_problem(status, kind);
     }
     assert_eq!(counts(&site, &admin).await, before);
@@ -184,7 +184,7 @@ async fn paths_queries_and_headers_are_checked() {
         ("/v1/events?kind=post.exploded", 422, "invalid"),
         ("/v1/events?area=Nada", 404, "not-found"),
     ] {
-        println!("{path}");
+        eprintln!("{path}");
         site.get(path, Some(&ana)).await.is_problem(status, kind);
     }
     for (name, value) in [
@@ -261,7 +261,7 @@ async fn without_a_session_nothing_of_the_news_is_shown_or_done() {
         ("DELETE", "/v1/cluster/nodes/n1"),
     ];
     for (method, path) in asks {
-        println!("{method} {path}");
+        eprintln!("{method} {path}");
         site.send(Ask::new(method, path))
             .await
             .is_problem(401, "not-signed-in");

@@ -51,18 +51,12 @@ async fn a_reader_resumes_without_gap_or_repeat() {
         site.publish(&ana, area, &number.to_string()).await;
     }
     let path = "/v1/events?kind=post.published";
-    for (last, from) in [(first.id.as_deref().unwrap(), 2), (opened_at.as_str(), 1)] {
-        let mut resumed = Stream::open(&site, path, &ana, Some(last)).await;
-        for number in from..=30 {
-            assert_eq!(resumed.event().await.json()["title"], number.to_string());
-        }
-        let title = format!("after {last}");
-        site.publish(&ana, area, &title).await;
-        assert_eq!(resumed.event().await.json()["title"], title);
-        site.delete(&format!("/v1/areas/{area}/posts/31"), Some(&ana))
-            .await;
-        break;
+    let mut resumed = Stream::open(&site, path, &ana, first.id.as_deref()).await;
+    for number in 2..=30 {
+        assert_eq!(resumed.event().await.json()["title"], number.to_string());
     }
+    site.publish(&ana, area, "live again").await;
+    assert_eq!(resumed.event().await.json()["title"], "live again");
     let by_query = format!("{path}&after={opened_at}");
     let mut resumed = Stream::open(&site, &by_query, &ana, None).await;
     assert_eq!(resumed.event().await.json()["title"], "1");

@@ -11,3 +11,4 @@ mod news;
 mod overload;
 mod site;
 mod system;
+mod web;
