@@ -22,12 +22,20 @@ pub async fn run<E: Env>(node: Node<E>) {
         let Some(upto) = node.inner.log.purgeable(tuning.keep_bytes) else {
             continue;
         };
-        let snapshot = node.raft().metrics().borrow_watched().snapshot;
+        let (snapshot, purged) = {
+            let metrics = node.raft().metrics();
+            let metrics = metrics.borrow_watched();
+            (metrics.snapshot, metrics.purged)
+        };
         let trigger = node.raft().trigger();
-        // openraft purges no further than its last snapshot; the next round purges up to this one.
-        let asked = match snapshot.is_some_and(|snapshot| snapshot.index >= upto) {
-            true => trigger.purge_log(upto).await,
-            false => trigger.snapshot().await,
+        // openraft purges no further than its last snapshot. That one is a round old, and under
+        // steady writes never covers all that could go: what it covers goes.
+        let covered = snapshot.map(|snapshot| snapshot.index.min(upto));
+        let asked = match covered {
+            Some(covered) if purged.is_none_or(|purged| purged.index < covered) => {
+                trigger.purge_log(covered).await
+            }
+            _ => trigger.snapshot().await,
         };
         if let Err(error) = asked {
             tracing::warn!(%error, "the log could not be compacted");

@@ -244,7 +244,7 @@ impl<E: Env> Node<E> {
                 let missing = || StartError::Join("the join token is missing".to_owned());
                 members::join(self, inner.options.join.as_ref().ok_or_else(missing)?).await?;
             }
-            Stage::Member if self.is_initialized().await? => return Ok(()),
+            Stage::Member if self.is_initialized().await? => return self.lead_if_alone().await,
             Stage::Member => return Err(StartError::LogLost),
         }
         let begun = E::Runtime::timeout(members::DEADLINE, Box::pin(self.log_begun()));
@@ -257,6 +257,16 @@ impl<E: Env> Node<E> {
         };
         let (disk, data) = (inner.env.disk().clone(), inner.options.data.clone());
         E::Runtime::spawn_blocking(move || member.save(&disk, &data)).await??;
+        Ok(())
+    }
+
+    /// The only voter has nobody to wait for: it is elected at once.
+    async fn lead_if_alone(&self) -> Result<(), StartError> {
+        let raft = &self.inner.raft;
+        if raft.voter_ids().eq([self.inner.identity.id]) {
+            let asked = raft.trigger().elect(false).await;
+            asked.map_err(|error| StartError::Raft(error.to_string()))?;
+        }
         Ok(())
     }
 
@@ -601,7 +611,9 @@ fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, Star
         replication_lag_threshold: u64::MAX / 2,
         install_snapshot_timeout: 600_000,
         enable_pre_vote: Some(true),
-        enable_leader_restore: Some(true),
+        // Entries go to the followers while they are being synced here. A leader that loses one in
+        // a crash and led on in its old term would give the same log id to another entry.
+        enable_leader_restore: Some(false),
         backoff: "50ms 100ms 200ms ...500ms".to_owned(),
         ..Config::default()
     };

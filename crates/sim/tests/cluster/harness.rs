@@ -1,7 +1,7 @@
 //! A cluster in a world: starting, crashing and comparing its nodes.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -233,6 +233,17 @@ impl Cluster {
             Ok(Err(error)) => Reading::Refused(error),
             Err(_) => Reading::Died,
         }
+    }
+
+    /// Sizes in bytes of those files of a node whose names end so.
+    pub fn file_sizes(&self, node: NodeId, ending: &str) -> Vec<u64> {
+        let files = self.sim.disk(node).files_under(Path::new(DATA));
+        let ends = |path: &Path| path.to_string_lossy().ends_with(ending);
+        files
+            .into_iter()
+            .filter(|(path, _)| ends(path))
+            .map(|(_, bytes)| bytes)
+            .collect()
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {

@@ -8,5 +8,6 @@
 mod boundaries;
 mod clients;
 mod harness;
+mod leaders;
 mod snapshots;
 mod storms;

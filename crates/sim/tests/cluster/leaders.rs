@@ -1,0 +1,72 @@
+//! What a leader must not do when it comes back, when it is alone, when it is never idle.
+
+use std::time::Duration;
+
+use domain::Proposal;
+use engine::{Consistency, ReadError};
+use sim::{NodeId, World};
+
+use crate::harness::{Cluster, Reading, put, small};
+
+/// Writes on a node and waits for the acknowledgement.
+async fn write(cluster: &Cluster, node: NodeId, proposal: Proposal) {
+    let running = cluster.running(node).expect("the node runs");
+    let writing = cluster
+        .sim
+        .on(node, async move { running.write(proposal).await });
+    writing
+        .await
+        .expect("the node lives")
+        .expect("it has a majority");
+}
+
+fn found(reading: &Reading) -> bool {
+    matches!(reading, Reading::Found(Some(_)))
+}
+
+/// The two that do not lead.
+fn followers(cluster: &Cluster, leader: NodeId) -> Vec<NodeId> {
+    cluster
+        .sim
+        .nodes()
+        .into_iter()
+        .filter(|node| *node != leader)
+        .collect()
+}
+
+#[test]
+fn a_leader_cut_off_refuses_linearizable_reads_rather_than_lie() {
+    World::new(1, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let old = cluster.leader().await;
+        let others = followers(&cluster, old);
+        sim.network().partition(&[old], &others);
+        let reading = cluster.get(old, Consistency::Linearizable, "key").await;
+        assert_eq!(reading, Reading::Refused(ReadError::NoLeader));
+        sim.sleep(Duration::from_secs(3)).await;
+        write(&cluster, others[0], put("key", vec![1], Some("key"))).await;
+        assert_eq!(
+            cluster.get(old, Consistency::Stale, "key").await,
+            Reading::Found(None)
+        );
+        sim.network().heal_all();
+        let healed = || async { cluster.get(old, Consistency::Linearizable, "key").await };
+        sim.sleep(Duration::from_secs(3)).await;
+        assert!(found(&healed().await));
+    });
+}
+
+#[test]
+fn the_log_stays_short_however_steadily_it_grows() {
+    World::new(1, 1).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let node = sim.nodes()[0];
+        for number in 0..600 {
+            let key = format!("key-{}", number % 10);
+            write(&cluster, node, put(&key, vec![number as u8; 2_000], None)).await;
+            sim.sleep(Duration::from_millis(40)).await;
+        }
+        let sizes = cluster.file_sizes(node, ".log");
+        assert!(sizes.len() <= 8, "the log was not purged: {sizes:?}");
+    });
+}
