@@ -51,6 +51,11 @@ pub fn recover<D: Disk>(disk: &D, dir: &Path) -> Result<Recovered<D::File>, LogE
         let later = &names[position + 1..];
         scan.segment(disk, dir, name, later)?;
     }
+    // What a killed process left in the system's cache was read too, and is not durable before
+    // this; others are told that it is.
+    if let Some(last) = scan.recovered.segments.last() {
+        last.segment.file.sync_data()?;
+    }
     Ok(scan.recovered)
 }
 
@@ -79,7 +84,11 @@ impl<F: File> Scan<F> {
         let file = disk.open(&path, false)?;
         let bytes = read_whole(&file)?;
         let Some(header) = SegmentHeader::decode(&bytes) else {
-            return self.headless(disk, dir, name, later);
+            // It is synced before the segment gets its name, so this is no torn write.
+            return Err(LogError::Damaged {
+                file: path,
+                offset: 0,
+            });
         };
         let expected = self.recovered.sequence;
         let first = self.recovered.segments.is_empty();
@@ -103,26 +112,6 @@ impl<F: File> Scan<F> {
             length: bytes.len() as u64,
             last_index,
         });
-        Ok(())
-    }
-
-    /// A segment without a header was being begun when the node died: nothing in it was durable.
-    /// If it is not the last one, it is damage.
-    fn headless<D: Disk<File = F>>(
-        &mut self,
-        disk: &D,
-        dir: &Path,
-        name: &str,
-        later: &[String],
-    ) -> Result<(), LogError> {
-        if !later.is_empty() || name != segment_name(self.recovered.sequence) {
-            return Err(LogError::Damaged {
-                file: dir.join(name),
-                offset: 0,
-            });
-        }
-        disk.remove(&dir.join(name))?;
-        disk.sync_dir(dir)?;
         Ok(())
     }
 
