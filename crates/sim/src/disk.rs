@@ -120,6 +120,16 @@ impl SimDisk {
         self.state().sync_time = range;
     }
 
+    /// How long blocking work of the node waits from now on before it reaches the disk: what it
+    /// writes is not even cached before.
+    pub fn set_queue_time(&self, range: Range<Duration>) {
+        self.state().queue_time = range;
+    }
+
+    pub(crate) fn queue_duration(&self) -> Duration {
+        self.state().queue_duration()
+    }
+
     /// From now on syncs answer at once and do nothing: a test that does not find this tests
     /// nothing. `set_sync_time` and the power do not change it.
     pub fn set_lying(&self, lying: bool) {

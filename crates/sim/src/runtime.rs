@@ -127,7 +127,8 @@ impl AsyncRuntime for SimRuntime {
         T: Send + 'static,
     {
         let context = context::current();
-        let handover = context.shared.delay(context.group.node(), &HANDOVER);
+        let handover =
+            context.shared.delay(context.group.node(), &HANDOVER) + context.group.queue_duration();
         let task = spawn_in(context, async move {
             Self::sleep(handover).await;
             DISK_TIME.set(Duration::ZERO);

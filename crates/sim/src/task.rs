@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context as Polling, Poll, Waker};
+use std::time::Duration;
 
 use openraft_rt::AsyncRuntime;
 use openraft_rt_sim::{SimJoinError, SimJoinHandle, SimRuntime as Inner};
@@ -59,6 +60,13 @@ impl Group {
 
     pub(crate) fn is_alive(&self) -> bool {
         self.alive.load(Ordering::Relaxed)
+    }
+
+    /// How long its next blocking work waits before it reaches the disk.
+    pub(crate) fn queue_duration(&self) -> Duration {
+        self.machine
+            .as_ref()
+            .map_or(Duration::ZERO, |machine| machine.disk.queue_duration())
     }
 
     /// True while this is the group of a node that runs.

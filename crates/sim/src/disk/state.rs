@@ -34,6 +34,7 @@ pub(super) struct State {
     pub(super) lying: bool,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) sync_time: Range<Duration>,
+    pub(super) queue_time: Range<Duration>,
     dice: Dice,
 }
 
@@ -63,6 +64,7 @@ impl State {
             lying: false,
             capacity_bytes: None,
             sync_time,
+            queue_time: Duration::ZERO..Duration::ZERO,
             dice,
         }
     }
@@ -142,6 +144,11 @@ impl State {
 
     pub(super) fn sync_duration(&mut self) -> Duration {
         let range = self.sync_time.clone();
+        self.dice.within(&range)
+    }
+
+    pub(super) fn queue_duration(&mut self) -> Duration {
+        let range = self.queue_time.clone();
         self.dice.within(&range)
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::Proposal;
 use engine::{Consistency, ReadError};
-use sim::{NodeId, World};
+use sim::{Crash, NodeId, World};
 
 use crate::harness::{Cluster, Reading, put, small};
 
@@ -32,6 +32,41 @@ fn followers(cluster: &Cluster, leader: NodeId) -> Vec<NodeId> {
         .into_iter()
         .filter(|node| *node != leader)
         .collect()
+}
+
+/// A majority without the leader is enough to acknowledge a write. The leader crashes before its
+/// own disk has the entry, and comes back before the others miss it.
+#[test]
+fn a_leader_that_lost_an_acknowledged_entry_does_not_put_another_in_its_place() {
+    for seed in 0..10 {
+        World::new(seed, 3).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let leader = cluster.leader().await;
+            write(&cluster, leader, put("first", vec![1], Some("first"))).await;
+            sim.disk(leader).set_queue_time(slow());
+            write(&cluster, leader, put("lost", vec![1], Some("lost"))).await;
+            cluster.crash(leader, Crash::LoseUnsynced);
+            sim.disk(leader)
+                .set_queue_time(Duration::ZERO..Duration::ZERO);
+            cluster.start(leader);
+            cluster.until_running(leader).await;
+            write(&cluster, leader, put("next", vec![1], Some("next"))).await;
+            cluster.until_equal().await;
+            for node in sim.nodes() {
+                for key in ["first", "lost", "next"] {
+                    let reading = cluster.get(node, Consistency::Linearizable, key).await;
+                    assert!(
+                        found(&reading),
+                        "{node} lacks the acknowledged {key}: {reading:?}"
+                    );
+                }
+            }
+        });
+    }
+}
+
+fn slow() -> std::ops::Range<Duration> {
+    Duration::from_millis(100)..Duration::from_millis(200)
 }
 
 #[test]

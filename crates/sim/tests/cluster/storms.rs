@@ -73,6 +73,7 @@ async fn strike(cluster: &Cluster) {
         _ => {
             let slow = Duration::from_millis(20)..Duration::from_millis(400);
             sim.disk(node).set_sync_time(slow.clone());
+            sim.disk(others[1]).set_queue_time(slow.clone());
             sim.network().set_delay(node, others[0], slow);
         }
     }
@@ -84,6 +85,7 @@ fn make_good(cluster: &Cluster) {
     let nodes = cluster.sim.nodes();
     for node in &nodes {
         cluster.sim.disk(*node).set_sync_time(quick.clone());
+        cluster.sim.disk(*node).set_queue_time(quick.clone());
         for other in &nodes {
             cluster
                 .sim
