@@ -30,7 +30,8 @@
 //! | `POST /v1/feed` | | 201 [`Feed`] |
 //! | `GET /v1/areas/{area}/atom` | | Atom, for a session |
 //! | `GET /feeds/{token}/all.atom`, `/feeds/{token}/areas/{area}.atom` | | Atom, for the token |
-//! | `GET`, `PUT`, `DELETE /v1/keys/{key}` | raw bytes | raw bytes, [`KeyVersion`], [`KeyVersion`] |
+//! | `GET /v1/keys/{key}` | | raw bytes |
+//! | `PUT`, `DELETE /v1/keys/{key}` | raw bytes, none | [`KeyVersion`] |
 //! | `GET /v1/route/areas/{area}` | | [`Route`] |
 //! | `GET /v1/cluster` | | [`Cluster`] |
 //! | `POST /v1/cluster/token` (administrators) | | 201 [`JoinToken`] |

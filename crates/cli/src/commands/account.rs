@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome};
 
 const EXAMPLES: &str = "\
 Examples:
-  consorcio account register ana            asks for a password, makes the account, signs in
+  consorcio account register ana            asks for a password, and signs in
   consorcio account login ana --server http://sur.lan:8080
   printf '%s\\n' \"$SECRET\" | consorcio account login ana --password-stdin
   consorcio account promote ana             for administrators

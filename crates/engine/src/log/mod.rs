@@ -15,6 +15,7 @@ use std::ops::{Bound, RangeBounds};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::vec::IntoIter;
 
 use futures_util::stream::{self, Stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
@@ -332,7 +333,7 @@ impl<E: Env> RaftLogReader<Types<E::Runtime>> for Log<E> {
     {
         let (start, end) = bounds(&range);
         let state = (self.clone(), start, end, Vec::new().into_iter());
-        let step = |(log, next, end, mut ready): (Self, u64, u64, std::vec::IntoIter<Entry>)| async move {
+        let step = |(log, next, end, mut ready): (Self, u64, u64, IntoIter<Entry>)| async move {
             if ready.len() == 0 && next < end {
                 ready = log.read(next, end, READ_MAX_BYTES).await?.into_iter();
             }

@@ -80,7 +80,8 @@ static FACTS: [Facts; 26] = [
         name: "not-signed-in",
         status: 401,
         title: "Not signed in",
-        advice: "Open a session with POST /v1/sessions and send its token as Authorization: Bearer.",
+        advice: "Open a session with POST /v1/sessions and send its token as Authorization: \
+                 Bearer.",
     },
     Facts {
         kind: Kind::SessionExpired,

@@ -248,7 +248,9 @@ pub(super) fn post_item(visit: &Visit, post: &Post, area: Option<&str>) -> Marku
                     p { (markdown::excerpt(text, EXCERPT_CHARS)) }
                 }
                 Body::Deleted => {
-                    p class="gone" { (visit.t("Borrado por quien lo escribió", "Deleted by its author")) }
+                    p class="gone" {
+                        (visit.t("Borrado por quien lo escribió", "Deleted by its author"))
+                    }
                 }
                 Body::Hidden { reason } => {
                     p class="gone" {

@@ -186,7 +186,11 @@ pub(super) fn problem_page(language: Language, trouble: &Trouble, here: &str) ->
     let content = html! {
         h1 { (title) }
         p { (advice(language, trouble)) }
-        p { a class="button" href="/" { (language.pick("Volver a las noticias", "Back to the news")) } }
+        p {
+            a class="button" href="/" {
+                (language.pick("Volver a las noticias", "Back to the news"))
+            }
+        }
     };
     document(
         language,

@@ -103,7 +103,9 @@ fn body(visit: &Visit, body: &Body) -> Markup {
         @match body {
             Body::Text { text, .. } => (PreEscaped(markdown::to_html(text))),
             Body::Deleted => {
-                p class="gone" { (visit.t("La borró quien la escribió.", "Its author deleted it.")) }
+                p class="gone" {
+                    (visit.t("La borró quien la escribió.", "Its author deleted it."))
+                }
             }
             Body::Hidden { reason } => {
                 p class="gone" {

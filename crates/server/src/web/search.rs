@@ -34,7 +34,9 @@ pub(super) async fn show(visit: Visit, query: Pairs) -> Result<Response, Trouble
     let content = html! {
         h1 { (title) @if !text.is_empty() { ": " (text) } }
         @if text.is_empty() {
-            p class="note" { (visit.t("Escribe arriba lo que buscas.", "Type above what you look for.")) }
+            p class="note" {
+                (visit.t("Escribe arriba lo que buscas.", "Type above what you look for."))
+            }
         } @else if found.posts.is_empty() {
             p class="note" {
                 (visit.t(

@@ -1,3 +1,5 @@
+//! Accounts and sessions.
+
 use std::time::Duration;
 
 use serde_json::json;

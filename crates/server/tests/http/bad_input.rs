@@ -1,3 +1,5 @@
+//! Whatever is sent, there is a clear answer, and nothing is written that was not asked for.
+
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;

@@ -1,3 +1,5 @@
+//! Several nodes, seen from their front doors.
+
 use serde_json::{Value, json};
 
 use crate::site::{Ask, PASSWORD, Site, Stream, config, until};

@@ -1,3 +1,5 @@
+//! Atom.
+
 use serde_json::json;
 
 use crate::site::{Ask, Site};

@@ -1,3 +1,5 @@
+//! The replicated store.
+
 use crate::site::{Ask, Site};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,3 +1,5 @@
+//! Areas, posts, what is unread, and search.
+
 use serde_json::{Value, json};
 
 use crate::site::{Ask, Site};

@@ -1,3 +1,5 @@
+//! More than a node takes, and slower than it waits for.
+
 use std::time::{Duration, Instant};
 
 use serde_json::json;

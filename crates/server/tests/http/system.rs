@@ -1,3 +1,5 @@
+//! Health, metrics, the document of the API, the page of problems.
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
