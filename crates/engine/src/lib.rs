@@ -20,6 +20,7 @@ mod reads;
 mod recover;
 pub mod sql;
 pub mod state;
+mod stop;
 pub mod types;
 mod writes;
 

@@ -9,28 +9,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::{Fault, Outcome, Proposal};
+use domain::Fault;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Config, Raft, SnapshotPolicy};
 use openraft_rt::{AsyncRuntime, Instant as _};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Position, Served, WriteError};
 use crate::env::Env;
 use crate::health::Health;
 use crate::identity::{self, Identity, JoinToken, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::peers::network::Network;
-use crate::peers::wire::{Proposed, Pulse, Response};
+use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
-use crate::writes::{self, COMMAND_MAX_BYTES, Claim, Group, QUEUE_MAX, RETRY_AFTER_MS};
+use crate::writes::{self, Group, QUEUE_MAX};
 use crate::{compaction, health, members};
-
-/// How long a leader that stops waits for another to take over.
-const HANDOVER_DEADLINE: Duration = Duration::from_millis(1500);
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -133,7 +129,7 @@ pub(crate) struct Inner<E: Env> {
     pub log: Log<E>,
     pub state: State<E>,
     pub peers: Peers<E>,
-    queue: mpsc::Sender<Group>,
+    pub queue: mpsc::Sender<Group>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     leader_heard: Mutex<Option<InstantOf<E>>>,
     pub announced: Mutex<Bytes>,
@@ -169,7 +165,7 @@ impl<E: Env> Node<E> {
         let dir = log::dir(&options.data);
         let segment_bytes = options.tuning.segment_bytes;
         let log = Log::open(&env, LogOptions { dir, segment_bytes }).await?;
-        let state = State::open(&env, &options.data)
+        let state = State::open(&env, &options.data, &log)
             .await
             .map_err(StartError::State)?;
         check_log::<E>(&log, &state).await?;
@@ -284,64 +280,6 @@ impl<E: Env> Node<E> {
         initialized.map_err(|error| StartError::Raft(error.to_string()))
     }
 
-    /// Makes a command durable on a majority, applies it and answers its outcome. Any node takes
-    /// it and forwards it to the leader.
-    pub async fn write(&self, proposal: Proposal) -> Result<Served<Outcome>, WriteError> {
-        let bytes = Bytes::from(proposal.encode());
-        if bytes.len() > COMMAND_MAX_BYTES {
-            return Err(WriteError::TooLarge {
-                size_bytes: bytes.len(),
-                max_bytes: COMMAND_MAX_BYTES,
-            });
-        }
-        let repeatable = proposal.request.is_some();
-        let mut proposed = self.submit(vec![bytes], repeatable, false).await?;
-        let index = proposed.log_id.index;
-        let term = proposed.log_id.leader_id.term;
-        let value = proposed.outcomes.pop().ok_or(WriteError::OutcomeUnknown)?;
-        let node = Arc::clone(&self.inner.name);
-        Ok(Served {
-            value,
-            position: Position {
-                index,
-                term,
-                node,
-                age_ms: 0,
-            },
-        })
-    }
-
-    async fn submit(
-        &self,
-        proposals: Vec<Bytes>,
-        repeatable: bool,
-        forwarded: bool,
-    ) -> Result<Proposed, WriteError> {
-        let (reply, answer) = oneshot::channel();
-        let claim = Claim::default();
-        let group = Group {
-            proposals,
-            repeatable,
-            forwarded,
-            claim: claim.clone(),
-            reply,
-        };
-        self.inner
-            .queue
-            .try_send(group)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
-                    retry_after_ms: RETRY_AFTER_MS,
-                },
-                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
-            })?;
-        match E::Runtime::timeout(writes::WRITE_DEADLINE, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
-            Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
-        }
-    }
-
     /// What this node tells the others with each health check; see
     /// [`crate::NodeStatus::announced`]. At most 64 KiB: what is longer is cut off.
     pub fn announce(&self, bytes: Bytes) {
@@ -355,82 +293,6 @@ impl<E: Env> Node<E> {
         let others = self.others().into_iter().map(|(_, member)| member.peer);
         let peers = std::iter::once(own).chain(others).collect();
         self.inner.identity.token(peers).to_string()
-    }
-
-    /// Hands over leadership, stops Raft, commits and syncs the state.
-    pub async fn stop(&self) {
-        if self.inner.stopping.is_cancelled() {
-            return;
-        }
-        self.hand_over().await;
-        self.inner.stopping.cancel();
-        if let Err(error) = self.inner.raft.shutdown().await {
-            tracing::warn!(%error, "raft did not stop as it should");
-        }
-        tracing::info!("raft has stopped");
-        match self.inner.state.close().await {
-            Ok(()) => tracing::info!("the state is committed and synced"),
-            Err(error) => tracing::error!(%error, "the state could not be synced"),
-        }
-    }
-
-    async fn hand_over(&self) {
-        let Some(successor) = self.successor() else {
-            return;
-        };
-        if self.leader() != Leader::Me {
-            return;
-        }
-        let settled = E::Runtime::timeout(HANDOVER_DEADLINE, Box::pin(self.members_settled()));
-        if settled.await.is_err() {
-            tracing::warn!("a change of the members is still under way");
-        }
-        tracing::info!(to = successor, "handing over leadership");
-        if self
-            .inner
-            .raft
-            .trigger()
-            .transfer_leader(successor)
-            .await
-            .is_err()
-        {
-            return;
-        }
-        let gone = self.leader_is_no_longer(self.inner.identity.id);
-        match E::Runtime::timeout(HANDOVER_DEADLINE, Box::pin(gone)).await {
-            Ok(()) => tracing::info!("leadership is handed over"),
-            Err(_) => tracing::warn!("nobody took over leadership in time"),
-        }
-    }
-
-    /// Waits until no change of voters is half done: without this node it could not be finished.
-    async fn members_settled(&self) {
-        let joint = || {
-            let metrics = self.inner.raft.metrics();
-            let metrics = metrics.borrow_watched();
-            members::is_joint(metrics.membership_config.membership())
-        };
-        while joint() {
-            E::Runtime::sleep(POLL).await;
-        }
-    }
-
-    /// Waits until another node than `id` is known to lead.
-    pub(crate) async fn leader_is_no_longer(&self, id: NodeId) {
-        loop {
-            let leader = self.inner.raft.metrics().borrow_watched().current_leader;
-            if leader.is_some_and(|leader| leader != id) {
-                return;
-            }
-            E::Runtime::sleep(POLL).await;
-        }
-    }
-
-    pub(crate) async fn propose_forwarded(&self, proposals: Vec<Bytes>) -> Response<E::Runtime> {
-        if proposals.is_empty() {
-            return Response::Unavailable("nothing was proposed".to_owned());
-        }
-        Response::Proposed(self.submit(proposals, false, true).await)
     }
 
     pub(crate) fn leader(&self) -> Leader {

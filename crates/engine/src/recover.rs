@@ -72,7 +72,9 @@ pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverE
         segment_bytes,
     };
     let mut log: Log<E> = Log::open(env, options).await?;
-    let state = State::open(env, data).await.map_err(RecoverError::State)?;
+    let state = State::open(env, data, &log)
+        .await
+        .map_err(RecoverError::State)?;
     let members = last_membership(&mut log, &state).await?;
 
     // The identity first: should this be interrupted, the node belongs to no cluster but its own.

@@ -9,12 +9,13 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
+use domain::{Outcome, Proposal};
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft_rt::{AsyncRuntime, Select2};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::answer::WriteError;
+use crate::answer::{Position, Served, WriteError};
 use crate::env::{Env, Runtime};
 use crate::node::{Leader, Node};
 use crate::peers::client::CallError;
@@ -103,6 +104,73 @@ enum Attempt {
     Unknown,
     /// Not accepted, and trying again at once would not help.
     Refused(WriteError),
+}
+
+impl<E: Env> Node<E> {
+    /// Makes a command durable on a majority, applies it and answers its outcome. Any node takes
+    /// it and forwards it to the leader.
+    pub async fn write(&self, proposal: Proposal) -> Result<Served<Outcome>, WriteError> {
+        let bytes = Bytes::from(proposal.encode());
+        if bytes.len() > COMMAND_MAX_BYTES {
+            return Err(WriteError::TooLarge {
+                size_bytes: bytes.len(),
+                max_bytes: COMMAND_MAX_BYTES,
+            });
+        }
+        let repeatable = proposal.request.is_some();
+        let mut proposed = self.submit(vec![bytes], repeatable, false).await?;
+        let index = proposed.log_id.index;
+        let term = proposed.log_id.leader_id.term;
+        let value = proposed.outcomes.pop().ok_or(WriteError::OutcomeUnknown)?;
+        let node = Arc::clone(&self.inner.name);
+        Ok(Served {
+            value,
+            position: Position {
+                index,
+                term,
+                node,
+                age_ms: 0,
+            },
+        })
+    }
+
+    async fn submit(
+        &self,
+        proposals: Vec<Bytes>,
+        repeatable: bool,
+        forwarded: bool,
+    ) -> Result<Proposed, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        let claim = Claim::default();
+        let group = Group {
+            proposals,
+            repeatable,
+            forwarded,
+            claim: claim.clone(),
+            reply,
+        };
+        self.inner
+            .queue
+            .try_send(group)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
+                    retry_after_ms: RETRY_AFTER_MS,
+                },
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+            })?;
+        match E::Runtime::timeout(WRITE_DEADLINE, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
+            Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
+        }
+    }
+
+    pub(crate) async fn propose_forwarded(&self, proposals: Vec<Bytes>) -> Response<E::Runtime> {
+        if proposals.is_empty() {
+            return Response::Unavailable("nothing was proposed".to_owned());
+        }
+        Response::Proposed(self.submit(proposals, false, true).await)
+    }
 }
 
 /// Proposes groups until the queue is closed.

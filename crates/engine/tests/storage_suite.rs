@@ -28,7 +28,7 @@ impl StoreBuilder<C, Log<Production>, State<Production>, TempDir> for Builder {
             segment_bytes: 64 * 1024,
         };
         let log = Log::open(&env, options).await.unwrap();
-        let state = State::open(&env, data.path()).await.unwrap();
+        let state = State::open(&env, data.path(), &log).await.unwrap();
         Ok((data, log, state))
     }
 }

@@ -1,6 +1,6 @@
 //! The settings of a node: defaults < file < environment < flags.
 //!
-//! [`settings!`] is given each setting once (what it means, its type, its default and its
+//! The macro `settings` is given each setting once (what it means, its type, its default and its
 //! variable) and makes two structs of them: [`Given`], what one source says, and [`Settings`], what
 //! holds in the end.
 

@@ -8,7 +8,6 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::sync::MutexGuard;
 
 use api::Client;
-use api::types::Credentials;
 use rustix::process::Signal;
 
 use super::harness::{eventually, free_ports, is_alive, program, signal, turn};

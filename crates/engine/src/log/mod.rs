@@ -21,7 +21,7 @@ use futures_util::stream::{self, Stream};
 use openraft::storage::{IOFlushed, LogState, RaftLogStorage};
 use openraft::{OptionalSend, RaftLogReader};
 use openraft_rt::AsyncRuntime;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use self::frame::{Found, Record};
 use self::index::{Index, Place};
@@ -82,6 +82,8 @@ pub struct Log<E: Env> {
     index: Arc<Mutex<Index<File_<E>>>>,
     ops: mpsc::Sender<Op>,
     room: Arc<AtomicBool>,
+    /// Rung when entries became durable, and when the writer ends.
+    settled: Arc<Notify>,
 }
 
 impl<E: Env> Clone for Log<E> {
@@ -90,6 +92,7 @@ impl<E: Env> Clone for Log<E> {
             index: Arc::clone(&self.index),
             ops: self.ops.clone(),
             room: Arc::clone(&self.room),
+            settled: Arc::clone(&self.settled),
         }
     }
 }
@@ -105,15 +108,22 @@ impl<E: Env> Log<E> {
         let head = index.head.clone();
         let index = Arc::new(Mutex::new(index));
         let room = Arc::new(AtomicBool::new(true));
+        let settled = Arc::new(Notify::new());
         let writer = Writer {
             env: env.clone(),
             index: Arc::clone(&index),
             room: Arc::clone(&room),
+            settled: Arc::clone(&settled),
             head,
             files: Some(files),
         };
         drop(E::Runtime::spawn(writer.run(receiver)));
-        Ok(Log { index, ops, room })
+        Ok(Log {
+            index,
+            ops,
+            room,
+            settled,
+        })
     }
 
     /// False while the disk has no room for another segment: new commands should be refused, what
@@ -140,6 +150,21 @@ impl<E: Env> Log<E> {
     /// True once a vote was stored: never again false, unless the log was lost.
     pub fn has_voted(&self) -> bool {
         self.index().vote().is_some()
+    }
+
+    /// Waits until the entry at `index` is durable here: a majority may have it before this node.
+    pub async fn durable_upto(&self, index: u64) -> io::Result<()> {
+        loop {
+            let settled = self.settled.notified();
+            let slot_waits = |slot: &index::Slot<_>| slot.place.is_none();
+            if !self.index().slot(index).is_some_and(slot_waits) {
+                return Ok(());
+            }
+            if self.ops.is_closed() {
+                return Err(closed());
+            }
+            settled.await;
+        }
     }
 
     /// Waits until all that was appended before is durable.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use openraft_rt::AsyncRuntime;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use super::frame::{self, Head, RecordRef, SEGMENT_HEADER_BYTES, SegmentHeader};
 use super::index::{Index, Place, Segment};
@@ -56,6 +56,8 @@ pub struct Writer<E: Env> {
     pub index: Arc<Mutex<Index<File_<E>>>>,
     /// False while no further segment can be made.
     pub room: Arc<AtomicBool>,
+    /// Rung when entries became durable, and when the writer ends.
+    pub settled: Arc<Notify>,
     /// The hard state as of the last durable group: a segment begins with what was said before it,
     /// and never with what is still waiting behind other changes.
     pub head: Head,
@@ -101,9 +103,15 @@ pub struct Kept<F> {
 impl<E: Env> Writer<E> {
     /// Writes until all senders are gone or the disk fails.
     pub async fn run(mut self, mut ops: mpsc::Receiver<Op>) {
+        self.write_all(&mut ops).await;
+        drop(ops);
+        self.settled.notify_waiters();
+    }
+
+    async fn write_all(&mut self, ops: &mut mpsc::Receiver<Op>) {
         self.refill().await;
-        while let Some(first) = self.next(&mut ops).await {
-            let (group, waiting) = gather(first, &mut ops);
+        while let Some(first) = self.next(ops).await {
+            let (group, waiting) = gather(first, ops);
             let result = self.write(&group).await;
             for flushed in waiting {
                 flushed.tell(&result);
@@ -206,6 +214,7 @@ impl<E: Env> Writer<E> {
             }
             index.evict();
         }
+        self.settled.notify_waiters();
         self.head.committed = committed;
         match purged {
             Some(upto) => {

@@ -31,6 +31,7 @@ use tokio::sync::{Notify, broadcast};
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
 use crate::env::{Disk, Env, File};
+use crate::log::Log;
 use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
 
 /// How long an applied entry may wait for its commit when no reader asks for it. A commit costs
@@ -60,6 +61,7 @@ pub struct State<E: Env> {
 
 struct Shared<E: Env> {
     data: PathBuf,
+    log: Log<E>,
     store: Mutex<Store>,
     standing: Mutex<Standing>,
     /// Rung when `standing` moves.
@@ -98,7 +100,7 @@ pub enum SnapshotData<E: Env> {
 
 impl<E: Env> State<E> {
     /// Opens the state of a data directory and starts the task that commits it.
-    pub async fn open(env: &E, data: &Path) -> Result<Self, Fault> {
+    pub async fn open(env: &E, data: &Path, log: &Log<E>) -> Result<Self, Fault> {
         let path = store::path(data);
         let disk = env.disk().clone();
         let opening = path.clone();
@@ -111,6 +113,7 @@ impl<E: Env> State<E> {
         let state = State {
             shared: Arc::new(Shared {
                 data: data.to_owned(),
+                log: log.clone(),
                 standing: Mutex::new(store.standing()),
                 store: Mutex::new(store),
                 moved: Notify::new(),
@@ -388,7 +391,11 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         let mut stretches = entries.ready_chunks(STRETCH_MAX_ENTRIES);
         while let Some(stretch) = stretches.next().await {
             let items = stretch.into_iter().collect::<io::Result<Vec<_>>>()?;
-            let (entries, responders): (Vec<_>, Vec<_>) = items.into_iter().unzip();
+            let (entries, responders): (Vec<Entry>, Vec<_>) = items.into_iter().unzip();
+            if let Some(last) = entries.last() {
+                // A state ahead of its own log would look like a lost log after a crash.
+                self.shared.log.durable_upto(last.log_id.index).await?;
+            }
             let applied = self.apply_stretch(entries.into()).await.map_err(fatal)?;
             for (responder, outcomes) in responders.into_iter().zip(applied.outcomes) {
                 if let Some(responder) = responder {
