@@ -14,6 +14,7 @@ pub mod identity;
 pub mod log;
 mod members;
 pub mod node;
+mod options;
 mod peers;
 pub mod production;
 mod reads;
@@ -29,7 +30,8 @@ pub use answer::{
     WriteError,
 };
 pub use identity::{JoinToken, NotAToken};
-pub use node::{Node, Options, StartError, Tuning};
+pub use node::{Node, StartError};
+pub use options::{Options, Tuning};
 pub use reads::{Missed, Watch};
 pub use recover::{RecoverError, Recovered, recover};
 

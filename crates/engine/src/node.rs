@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -18,8 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::env::Env;
 use crate::health::Health;
-use crate::identity::{self, Identity, JoinToken, Stage};
+use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
+use crate::options::{Options, Tuning};
 use crate::peers::network::Network;
 use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
@@ -33,51 +33,6 @@ pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// A follower that has not heard of its leader for this long does not call itself ready.
 const LEADER_SILENCE_MAX: Duration = Duration::from_secs(3);
-
-/// How a node is started.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The node's name, unique in its cluster.
-    pub name: String,
-    /// The data directory.
-    pub data: PathBuf,
-    /// `host:port` at which the other nodes reach its peer port.
-    pub peer: String,
-    /// Base URL at which clients reach its HTTP front door.
-    pub http: String,
-    /// The cluster to join, if the data directory is not part of one yet.
-    pub join: Option<JoinToken>,
-    /// Timing and sizes.
-    pub tuning: Tuning,
-}
-
-/// Timing and sizes; the defaults are for ordinary machines on one network.
-#[derive(Clone, Debug)]
-pub struct Tuning {
-    /// How often a leader shows that it lives, in milliseconds.
-    pub heartbeat_ms: u64,
-    /// A follower stands for election after a silence between these two, in milliseconds. The
-    /// larger one is also how long it keeps faith with a leader it has heard of.
-    pub election_ms: (u64, u64),
-    /// Bytes of a log segment.
-    pub segment_bytes: u64,
-    /// The state takes over from the log when the log has grown to this many bytes.
-    pub compact_bytes: usize,
-    /// Bytes of the log kept after that, for followers that lag a little.
-    pub keep_bytes: usize,
-}
-
-impl Default for Tuning {
-    fn default() -> Self {
-        Tuning {
-            heartbeat_ms: 100,
-            election_ms: (300, 600),
-            segment_bytes: 16 * 1024 * 1024,
-            compact_bytes: 64 * 1024 * 1024,
-            keep_bytes: 16 * 1024 * 1024,
-        }
-    }
-}
 
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,7 @@ use openraft_rt::AsyncRuntime;
 use crate::env::Env;
 use crate::identity::{Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
-use crate::node::Tuning;
+use crate::options::Tuning;
 use crate::state::State;
 use crate::types::{Entry, LogId, Member, Membership, NodeId, Vote};
 

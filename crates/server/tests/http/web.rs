@@ -1,3 +1,5 @@
+//! The pages, as a browser without scripts sees them.
+
 use serde_json::json;
 
 use crate::site::{Answer, Ask, PASSWORD, Site, config};

@@ -8,8 +8,8 @@ use crate::client::Error;
 /// A message with an event.
 fn event(id: &str) -> String {
     format!(
-        "id: {id}\nevent: post.published\n\
-         data: {{\"id\": \"{id}\", \"kind\": \"post.published\", \"at\": \"2026-03-01T18:30Z\"}}\n\n"
+        "id: {id}\nevent: post.published\ndata: {{\"id\": \"{id}\", \
+         \"kind\": \"post.published\", \"at\": \"2026-03-01T18:30Z\"}}\n\n"
     )
 }
 
