@@ -124,6 +124,9 @@ fn due<E: Env>(node: &Node<E>) -> Option<(Change, String)> {
                 .map(|(other, _)| *other)
                 .filter(|other| other != id)
                 .collect();
+            if replaced.iter().any(|other| node.is_alive(*other)) {
+                continue;
+            }
             let mut wanted: BTreeSet<NodeId> = voters.difference(&replaced).copied().collect();
             wanted.insert(*id);
             let what = format!("{} has caught up and votes now", member.name);

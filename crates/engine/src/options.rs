@@ -40,8 +40,8 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
-            heartbeat_ms: 100,
-            election_ms: (300, 600),
+            heartbeat_ms: 80,
+            election_ms: (250, 450),
             segment_bytes: 16 * 1024 * 1024,
             compact_bytes: 64 * 1024 * 1024,
             keep_bytes: 16 * 1024 * 1024,

@@ -3,7 +3,7 @@
 use std::fs;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -168,6 +168,7 @@ impl Disk for RealDisk {
 
     fn open(&self, path: &Path, create: bool) -> io::Result<fs::File> {
         fs::OpenOptions::new()
+            .mode(0o600)
             .read(true)
             .write(true)
             .create(create)

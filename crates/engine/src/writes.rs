@@ -245,7 +245,12 @@ async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
         }
         let leader = node.leader();
         if node.is_stopping() {
-            return refuse(groups, &WriteError::Stopping);
+            let outcome = if doubtful {
+                WriteError::OutcomeUnknown
+            } else {
+                WriteError::Stopping
+            };
+            return refuse(groups, &outcome);
         }
         let attempt = match &leader {
             Leader::Me => propose_here(node, &groups).await,

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, Outcome};
@@ -73,7 +73,9 @@ fn make_dir(dir: &Path) -> io::Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(dir)
+        .create(dir)?;
+    // One that was there before may be open to others: it holds secrets and password hashes.
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
 }
 
 /// The process id is for the reader of the message below; the lock is what counts.

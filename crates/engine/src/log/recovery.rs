@@ -55,6 +55,7 @@ pub fn recover<D: Disk>(disk: &D, dir: &Path) -> Result<Recovered<D::File>, LogE
     // this; others are told that it is.
     if let Some(last) = scan.recovered.segments.last() {
         last.segment.file.sync_data()?;
+        disk.sync_dir(dir)?;
     }
     Ok(scan.recovered)
 }

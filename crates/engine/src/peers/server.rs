@@ -32,6 +32,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that may be shaking hands at once: strangers can cost no more than this.
 const STRANGERS_MAX: usize = 64;
 
+/// A snapshot whose sender says nothing for this long is given up: a chunk takes far less.
+const SNAPSHOT_SILENCE_MAX: Duration = Duration::from_secs(10);
+
 /// Pause after an accept failed (no file descriptors left, for example).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
@@ -183,10 +186,7 @@ async fn receive<E: Env>(
     node: &Node<E>,
     receiver: &mut impl FrameReceiver,
 ) -> io::Result<openraft::raft::SnapshotResponse<crate::types::Types<E::Runtime>>> {
-    let frame = receiver
-        .receive()
-        .await?
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let frame = next_frame::<E>(receiver).await?;
     let start: SnapshotStart = wire::decode(&frame).map_err(io::Error::other)?;
     tracing::info!(bytes = start.size_bytes, state = ?start.last_log_id, "receiving a snapshot");
     let path = node.state().scratch("receive.db");
@@ -201,19 +201,13 @@ async fn receive<E: Env>(
     let mut hasher = blake3::Hasher::new();
     let mut offset = 0;
     while offset < start.size_bytes {
-        let chunk = receiver
-            .receive()
-            .await?
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
+        let chunk = next_frame::<E>(receiver).await?;
         hasher.update(&chunk);
         let (writing, at) = (Arc::clone(&file), offset);
         offset += chunk.len() as u64;
         blocking::<E, _>(move || writing.write_all_at(&chunk, at)).await?;
     }
-    let frame = receiver
-        .receive()
-        .await?
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
+    let frame = next_frame::<E>(receiver).await?;
     let end: SnapshotEnd = wire::decode(&frame).map_err(io::Error::other)?;
     if offset != start.size_bytes || end.hash != *hasher.finalize().as_bytes() {
         return Err(io::Error::new(
@@ -236,6 +230,14 @@ async fn receive<E: Env>(
         .install_full_snapshot(start.vote, snapshot)
         .await;
     installed.map_err(io::Error::other)
+}
+
+/// The next frame of a snapshot. A leader that fell silent must not keep the place of the next one.
+async fn next_frame<E: Env>(receiver: &mut impl FrameReceiver) -> io::Result<Bytes> {
+    match E::Runtime::timeout(SNAPSHOT_SILENCE_MAX, receiver.receive()).await {
+        Ok(frame) => frame?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 async fn blocking<E: Env, T: Send + 'static>(

@@ -235,6 +235,25 @@ impl<E: Env> State<E> {
         }
     }
 
+    /// Runs work that must come to its end; waits while the disk is full. To openraft every other
+    /// fault is the end of the node.
+    async fn persist<T, W>(&self, work: impl Fn() -> W) -> io::Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Store) -> Result<T, Fault> + Send + 'static,
+    {
+        loop {
+            match self.with_store(work()).await {
+                Err(Fault::DiskFull) => {
+                    self.shared.room.store(false, Ordering::Relaxed);
+                    tracing::warn!("the disk is full: a snapshot waits for space");
+                    E::Runtime::sleep(FULL_RETRY).await;
+                }
+                ended => return ended.map_err(fatal),
+            }
+        }
+    }
+
     /// Runs blocking work on the store and notes where the state stands afterwards.
     async fn with_store<T: Send + 'static>(
         &self,
@@ -358,10 +377,7 @@ impl<E: Env> RaftSnapshotBuilder<Types<E::Runtime>> for State<E> {
     type SnapshotData = SnapshotData<E>;
 
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<E>> {
-        let durable = self
-            .with_store(Store::commit_durably)
-            .await
-            .map_err(fatal)?;
+        let durable = self.persist(|| Store::commit_durably).await?;
         self.note_durable(durable.clone());
         Ok(Snapshot {
             meta: meta(durable),
@@ -429,17 +445,21 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         };
         let disk = self.shared.readers.disk().clone();
         let wanted = meta.last_log_id;
-        let work = move |store: &mut Store| {
-            store.replace(&disk, &path)?;
-            store::remove_database(&disk, &path);
-            match store.standing().applied == wanted {
-                true => store.commit_durably(),
-                false => Err(Fault::Corrupt(
-                    "a snapshot does not hold the state it announced",
-                )),
-            }
-        };
-        let durable = self.with_store(work).await.map_err(fatal)?;
+        let durable = self
+            .persist(|| {
+                let (disk, path) = (disk.clone(), path.clone());
+                move |store: &mut Store| {
+                    store.replace(&disk, &path)?;
+                    store::remove_database(&disk, &path);
+                    match store.standing().applied == wanted {
+                        true => store.commit_durably(),
+                        false => Err(Fault::Corrupt(
+                            "a snapshot does not hold the state it announced",
+                        )),
+                    }
+                }
+            })
+            .await?;
         self.note_durable(durable);
         // The events on the way to here were not applied one by one: watchers read them from the
         // outbox.

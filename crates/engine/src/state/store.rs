@@ -97,6 +97,9 @@ impl Store {
 
     /// Applies entries. If the disk is full nothing of them is kept; try again later.
     pub fn apply(&mut self, entries: &[Entry]) -> Result<Applied, Fault> {
+        if self.pending_bytes > PENDING_MAX_BYTES {
+            self.commit()?;
+        }
         self.begin()?;
         let kept = self.pending.len();
         match self.apply_all(entries) {
@@ -106,9 +109,6 @@ impl Store {
                     .iter()
                     .map(crate::log::frame::size_of)
                     .sum::<usize>();
-                if self.pending_bytes > PENDING_MAX_BYTES {
-                    self.commit()?;
-                }
                 Ok(applied)
             }
             Err(fault) => {
@@ -135,6 +135,9 @@ impl Store {
     }
 
     fn apply_one(&mut self, entry: &Entry) -> Result<Vec<Outcome>, Fault> {
+        if self.applied.is_some_and(|applied| entry.log_id <= applied) {
+            return Err(Fault::Corrupt("an entry would be applied a second time"));
+        }
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
             EntryPayload::Normal(batch) => self.apply_batch(entry.log_id.index, batch)?,
@@ -184,18 +187,24 @@ impl Store {
     /// Makes what is applied durable: the log may be purged up to it.
     pub fn commit_durably(&mut self) -> Result<(Option<LogId>, StoredMembership), Fault> {
         self.commit()?;
-        self.connection
-            .pragma_update(None, "synchronous", "FULL")
-            .map_err(fault)?;
+        self.synchronous("FULL")?;
         let committed = self
             .begin()
             .and_then(|()| self.touch())
             .and_then(|()| self.write_commit());
-        self.connection
-            .pragma_update(None, "synchronous", "NORMAL")
-            .map_err(fault)?;
+        if committed.is_err() {
+            // The setting cannot be changed inside a transaction.
+            self.roll_back()?;
+        }
+        self.synchronous("NORMAL")?;
         committed?;
         Ok((self.committed, self.membership.clone()))
+    }
+
+    fn synchronous(&self, level: &str) -> Result<(), Fault> {
+        self.connection
+            .pragma_update(None, "synchronous", level)
+            .map_err(fault)
     }
 
     /// Moves the write-ahead log into the database file; answers how many of its pages are left.
