@@ -16,12 +16,12 @@ async fn past_the_bound_of_requests_the_answer_is_busy() {
     // One request takes the only place: its body does not come.
     let mut waiting = TcpStream::connect(site.address).await.unwrap();
     let head = "POST /v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
-        Content-Length: 10\r\n\r\n";
+        Content-Length: 10\r\nExpect: 100-continue\r\n\r\n";
     waiting.write_all(head.as_bytes()).await.unwrap();
-    until("a full house", || async {
-        site.get("/health/live", None).await.status == 503
-    })
-    .await;
+    // It is asked for its body: so it has been let in.
+    let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    waiting.read_exact(&mut go_on).await.unwrap();
+    assert!(go_on.starts_with(b"HTTP/1.1 100"));
     let refused = site.get("/v1/cluster", None).await;
     refused.is_problem(503, "busy");
     assert_eq!(refused.header("retry-after"), Some("1"));
