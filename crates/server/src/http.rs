@@ -14,7 +14,7 @@ pub(crate) use extract::{AreaPath, Form, PostPath};
 pub(crate) use query::Pairs;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 
 use crate::app::App;
 use crate::web;
@@ -30,8 +30,6 @@ pub(crate) fn router(app: App) -> Router {
         .merge(web::routes())
         .fallback(guard::no_such_route)
         .method_not_allowed_fallback(guard::no_such_method)
-        .layer(from_fn_with_state(app.clone(), guard::bounds))
-        .layer(from_fn(guard::security_headers))
-        .layer(from_fn_with_state(app.clone(), guard::observe))
+        .layer(from_fn_with_state(app.clone(), guard::every_request))
         .with_state(app)
 }

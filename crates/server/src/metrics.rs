@@ -26,14 +26,14 @@ const LATENCY_SECONDS: [f64; 12] = [
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RequestLabels {
-    method: String,
+    method: &'static str,
     route: String,
     status: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RouteLabels {
-    method: String,
+    method: &'static str,
     route: String,
 }
 
@@ -154,14 +154,15 @@ impl Metrics {
     }
 
     /// Counts an answered request.
-    pub fn request(&self, method: &Method, route: String, status: u16, took: Duration) {
-        let method = known(method).to_owned();
+    pub fn request(&self, method: &Method, route: &str, status: u16, took: Duration) {
+        let method = known(method);
         let labels = RequestLabels {
-            method: method.clone(),
-            route: route.clone(),
+            method,
+            route: route.to_owned(),
             status,
         };
         self.requests.get_or_create(&labels).inc();
+        let RequestLabels { route, .. } = labels;
         let labels = RouteLabels { method, route };
         self.seconds
             .get_or_create(&labels)
@@ -174,21 +175,10 @@ impl Metrics {
 }
 
 /// A client may invent methods; it may not invent time series.
-fn known(method: &Method) -> &str {
-    let usual = [
-        Method::GET,
-        Method::HEAD,
-        Method::POST,
-        Method::PUT,
-        Method::PATCH,
-        Method::DELETE,
-        Method::OPTIONS,
-    ];
-    if usual.contains(method) {
-        method.as_str()
-    } else {
-        "other"
-    }
+fn known(method: &Method) -> &'static str {
+    let usual = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    let found = usual.into_iter().find(|usual| *usual == method.as_str());
+    found.unwrap_or("other")
 }
 
 impl App {

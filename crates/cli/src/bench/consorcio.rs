@@ -14,6 +14,7 @@ use super::load::{self, Measured, Until, http};
 use super::process::{Process, Scratch, free_ports, wait_until};
 use super::system::{START_AT_MOST, SingleWrite, System};
 use crate::serve::TOKEN_FILE;
+use crate::settings;
 
 /// How long one answer may take around a measurement.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -101,6 +102,10 @@ impl Consorcio {
             .arg(self.data_dir(node))
             .args(["--http", &local(self.http_ports[node])])
             .args(["--peer", &local(self.peer_ports[node])])
+            .args([
+                "--threads",
+                &settings::share_of_processors(self.http_ports.len()).to_string(),
+            ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))

@@ -3,7 +3,6 @@
 mod compose;
 mod data;
 mod listen;
-mod memory;
 mod recover;
 mod stop;
 
@@ -70,8 +69,10 @@ pub fn run(args: Args) -> Outcome {
         return shown.map_err(Failure::failed);
     }
     logging::start(&settings.log, settings.log_json)?;
-    memory::give_back_large_blocks();
-    let runtime = tokio::runtime::Runtime::new()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(settings.threads.get())
+        .enable_all()
+        .build()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
     let result = runtime.block_on(serve(settings, args.supervised));
     // What still blocks (a read of a slow disk) must not keep a stopped node alive.

@@ -9,6 +9,7 @@ mod load;
 pub use load::load;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -111,6 +112,11 @@ settings! {
           value_parser = BoolishValueParser::new())]
     log_json: bool = false, "CONSORCIO_LOG_JSON";
 
+    /// Threads that serve and agree, besides those that wait for the disk; by default one for each
+    /// processor. Several nodes on one machine do best with a share each, which is what `up` gives.
+    #[arg(value_name = "COUNT")]
+    threads: NonZeroUsize = processors(), "CONSORCIO_THREADS";
+
     /// What is logged: error, warn, info, debug or trace, also by module: `info,engine=debug`.
     #[arg(value_name = "LEVEL")]
     log: String = "info".to_owned(), "CONSORCIO_LOG";
@@ -145,6 +151,17 @@ impl Settings {
         // All fields have a TOML form.
         toml::to_string(&masked).unwrap_or_default()
     }
+}
+
+/// The processors that this process may use.
+fn processors() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// How many threads each of so many nodes on this machine should have: more would only take the
+/// processors from one another.
+pub fn share_of_processors(nodes: usize) -> NonZeroUsize {
+    NonZeroUsize::new(processors().get() / nodes.max(1)).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// A name goes into paths, tables and logs.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::plan::Node;
+use crate::settings::share_of_processors;
 
 /// A node that was told to stop and has not after this long is killed. Longer than the node's own
 /// patience, so that it can still say what it was waiting for.
@@ -23,6 +25,7 @@ pub struct Launcher {
     log: String,
     log_json: bool,
     colours: bool,
+    threads: NonZeroUsize,
 }
 
 /// A node that runs.
@@ -46,7 +49,8 @@ pub struct FirstStart<'a> {
 }
 
 impl Launcher {
-    pub fn new(log: &str, log_json: bool, colours: bool) -> io::Result<Self> {
+    /// For so many nodes.
+    pub fn new(nodes: usize, log: &str, log_json: bool, colours: bool) -> io::Result<Self> {
         // Asked once: after a rebuild the running file no longer has a name.
         let program = std::env::current_exe()?;
         Ok(Launcher {
@@ -54,6 +58,7 @@ impl Launcher {
             log: log.to_owned(),
             log_json,
             colours,
+            threads: share_of_processors(nodes),
         })
     }
 
@@ -76,6 +81,9 @@ impl Launcher {
             "CONSORCIO_DEMO",
         ] {
             command.env_remove(name);
+        }
+        if std::env::var_os("CONSORCIO_THREADS").is_none() {
+            command.env("CONSORCIO_THREADS", self.threads.to_string());
         }
         if let Some(file) = first.join_file {
             command.env("CONSORCIO_JOIN_FILE", file);

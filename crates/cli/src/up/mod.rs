@@ -105,7 +105,7 @@ async fn up(args: Args) -> Outcome {
     stop_on_signals(stop.clone())?;
     let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
     let screen = Screen::new(names, args.status, args.log_json)?;
-    let launcher = Launcher::new(&args.log, args.log_json, screen.colours())
+    let launcher = Launcher::new(plan.nodes.len(), &args.log, args.log_json, screen.colours())
         .map_err(|error| Failure::failed(format!("cannot find this program's file: {error}")))?;
     let (launcher, mut keepers) = (Arc::new(launcher), JoinSet::new());
     for node in plan.nodes.clone() {

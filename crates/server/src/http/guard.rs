@@ -28,39 +28,39 @@ const SECURITY: [(&str, &str); 5] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds the security headers.
-pub(super) async fn security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    for (name, value) in SECURITY {
-        let name = HeaderName::from_static(name);
-        response
-            .headers_mut()
-            .entry(name)
-            .or_insert(HeaderValue::from_static(value));
-    }
-    response
-}
-
-/// Counts and times every request, logs it, and names the node on every answer.
-pub(super) async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+/// What holds for every request: it is bounded, counted, timed and logged, and every answer has the
+/// security headers and names its node. One layer, because each costs every request some copies.
+pub(super) async fn every_request(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let route = match request.extensions().get::<MatchedPath>() {
-        Some(path) => path.as_str().to_owned(),
-        None => "none".to_owned(),
-    };
-    let mut response = next.run(request).await;
+    let route = request.extensions().get::<MatchedPath>().cloned();
+    let mut response = bounded(&app, request, next).await;
+    secure(response.headers_mut());
+    fallback_position(response.headers_mut(), &app.engine);
     let status = response.status().as_u16();
     let took = started.elapsed();
-    fallback_position(response.headers_mut(), &app.engine);
     // Never the path itself: a private feed's holds its secret.
+    let route = route.as_ref().map_or("none", MatchedPath::as_str);
     tracing::debug!(%method, route, status, took_us = took.as_micros() as u64, "request");
     app.metrics.request(&method, route, status, took);
     response
 }
 
+fn secure(headers: &mut HeaderMap) {
+    for (name, value) in SECURITY {
+        let name = HeaderName::from_static(name);
+        headers
+            .entry(name)
+            .or_insert(HeaderValue::from_static(value));
+    }
+}
+
 /// Bounds the requests at work and the time each may take.
-pub(super) async fn bounds(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn bounded(app: &App, request: Request, next: Next) -> Response {
     let Some(_at_work) = app.metrics.start_request(app.config.limits.requests) else {
         let detail = "too many requests are at work on this node";
         return Trouble::new(Kind::Busy, detail)
