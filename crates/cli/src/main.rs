@@ -30,8 +30,7 @@ Exit codes:
 Every command explains itself: consorcio news --help, consorcio news post --help.";
 
 /// A node makes and frees many small objects for each request, on every thread; this costs it half
-/// as much as the system's allocator, and large blocks (a password hash takes 19 MiB) go back to
-/// the system as soon as they are free.
+/// as much as the system's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

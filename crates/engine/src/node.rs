@@ -12,7 +12,6 @@ use domain::Fault;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Config, Raft, SnapshotPolicy};
 use openraft_rt::{AsyncRuntime, Instant as _};
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::env::Env;
@@ -25,7 +24,7 @@ use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
-use crate::writes::{self, Group, QUEUE_MAX};
+use crate::writes::{self, Queue, Waiting};
 use crate::{compaction, health, members};
 
 /// How often is looked whether something awaited has come about.
@@ -84,7 +83,7 @@ pub(crate) struct Inner<E: Env> {
     pub log: Log<E>,
     pub state: State<E>,
     pub peers: Peers<E>,
-    pub queue: mpsc::Sender<Group>,
+    pub queue: Queue,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     leader_heard: Mutex<Option<InstantOf<E>>>,
     pub announced: Mutex<Bytes>,
@@ -133,7 +132,7 @@ impl<E: Env> Node<E> {
         let raft = Raft::new(identity.id, config, network, log.clone(), state.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
-        let (queue, groups) = mpsc::channel(QUEUE_MAX);
+        let (queue, waiting) = writes::queue();
         let node = Node {
             inner: Arc::new(Inner {
                 env,
@@ -153,7 +152,7 @@ impl<E: Env> Node<E> {
                 stopping: CancellationToken::new(),
             }),
         };
-        node.begin(groups);
+        node.begin(waiting);
         match node.become_member().await {
             Ok(()) => Ok(node),
             Err(error) => {
@@ -163,9 +162,9 @@ impl<E: Env> Node<E> {
         }
     }
 
-    fn begin(&self, groups: mpsc::Receiver<Group>) {
+    fn begin(&self, waiting: Waiting) {
         self.spawn(server::run(self.clone()));
-        self.spawn(writes::run(self.clone(), groups));
+        self.spawn(writes::run(self.clone(), waiting));
         self.spawn(health::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));

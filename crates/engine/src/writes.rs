@@ -4,8 +4,11 @@
 //! another node forwarded. One entry is under way at a time, and everything that arrives in the
 //! meantime goes into the next one, so entries grow with the load by themselves.
 
+mod queue;
+
+pub use queue::{Claim, Group, Queue, Waiting, queue};
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +16,7 @@ use domain::{Outcome, Proposal};
 use openraft::errors::{ClientWriteError, RaftError};
 use openraft_rt::{AsyncRuntime, Select2};
 use rand::Rng as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::answer::{Position, Served, WriteError};
 use crate::env::{Env, Runtime};
@@ -22,77 +25,14 @@ use crate::peers::client::CallError;
 use crate::peers::wire::{Proposed, Request, Response};
 use crate::types::{Batch, Outcomes};
 
-/// Groups that may wait. With a thousand clients each waits for a few entries at most; past it
-/// they are told to come back rather than made to wait longer than a person would.
-pub const QUEUE_MAX: usize = 8 * 1024;
-
-/// Commands of one entry.
-const BATCH_MAX_COMMANDS: usize = 4096;
-
-/// Bytes of one entry: with its frame it must pass between nodes in one message.
-const BATCH_MAX_BYTES: usize = 2 * 1024 * 1024;
-
 /// Bytes of one command.
 pub const COMMAND_MAX_BYTES: usize = 1024 * 1024;
 
 /// How long a caller waits for its outcome; an election fits in several times.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a client is told to wait when too much is waiting, in milliseconds.
-pub const RETRY_AFTER_MS: u64 = 500;
-
-/// How often the batcher steps back for a fuller entry: some tenths of a millisecond at most.
-const LINGER_YIELDS: usize = 64;
-
 /// How often is looked again whether there is a leader.
 const LEADER_RETRY: Duration = Duration::from_millis(15);
-
-/// Commands that were asked for together, and whom to tell.
-pub struct Group {
-    /// Encoded proposals.
-    pub proposals: Vec<Bytes>,
-    /// True if proposing them a second time does no harm: each has a request id.
-    pub repeatable: bool,
-    /// True if another node sent them here because it thinks that this one leads.
-    pub forwarded: bool,
-    /// Whether it has been proposed; shared with the caller, who may give up.
-    pub claim: Claim,
-    /// Whom to tell.
-    pub reply: oneshot::Sender<Result<Proposed, WriteError>>,
-}
-
-/// Settles the race between a caller that gives up and the batcher that proposes.
-#[derive(Clone, Default)]
-pub struct Claim(Arc<AtomicU8>);
-
-/// Nothing was proposed.
-const WAITING: u8 = 0;
-/// It is proposed now, or was and nobody knows how that ended.
-const PROPOSED: u8 = 1;
-/// The caller has given up.
-const ABANDONED: u8 = 2;
-
-impl Claim {
-    /// The caller gives up; true if nothing was proposed and nothing will be.
-    pub fn abandon(&self) -> bool {
-        self.0.swap(ABANDONED, Ordering::AcqRel) == WAITING
-    }
-
-    /// The batcher takes it; false if the caller has given up.
-    fn propose(&self) -> bool {
-        let not_abandoned = |state| (state != ABANDONED).then_some(PROPOSED);
-        self.0
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, not_abandoned)
-            .is_ok()
-    }
-
-    /// It was certainly not accepted: the caller may give up again without doubt.
-    fn withdraw(&self) {
-        let _ = self
-            .0
-            .compare_exchange(PROPOSED, WAITING, Ordering::AcqRel, Ordering::Acquire);
-    }
-}
 
 /// How an attempt ended.
 enum Attempt {
@@ -149,15 +89,7 @@ impl<E: Env> Node<E> {
             claim: claim.clone(),
             reply,
         };
-        self.inner
-            .queue
-            .try_send(group)
-            .map_err(|error| match error {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
-                    retry_after_ms: RETRY_AFTER_MS,
-                },
-                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
-            })?;
+        self.inner.queue.send(group)?;
         match E::Runtime::timeout(WRITE_DEADLINE, answer).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
@@ -174,64 +106,9 @@ impl<E: Env> Node<E> {
 }
 
 /// Proposes groups until the queue is closed.
-pub async fn run<E: Env>(node: Node<E>, mut queue: mpsc::Receiver<Group>) {
-    let mut carry = None;
-    let mut last = 0;
-    loop {
-        let first = match carry.take() {
-            Some(group) => group,
-            None => match queue.recv().await {
-                Some(group) => group,
-                None => return,
-            },
-        };
-        linger(&queue, last).await;
-        let groups = gather(first, &mut queue, &mut carry);
-        last = groups.len();
+pub async fn run<E: Env>(node: Node<E>, mut waiting: Waiting) {
+    while let Some(groups) = waiting.next::<E>().await {
         propose(&node, groups).await;
-    }
-}
-
-/// Lets those who were just answered ask again, so that they share an entry instead of splitting
-/// into two halves that take turns. Nobody waits for a timer: the batcher only steps back while
-/// there is other work, and goes on when about as much is waiting as the last entry held.
-async fn linger(queue: &mpsc::Receiver<Group>, last: usize) {
-    for _ in 0..LINGER_YIELDS {
-        if queue.len() + 1 >= last - last / 4 {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
-fn gather(
-    first: Group,
-    queue: &mut mpsc::Receiver<Group>,
-    carry: &mut Option<Group>,
-) -> Vec<Group> {
-    let mut commands = first.proposals.len();
-    let mut bytes = first.bytes();
-    let mut groups = vec![first];
-    while let Ok(group) = queue.try_recv() {
-        commands += group.proposals.len();
-        bytes += group.bytes();
-        if commands > BATCH_MAX_COMMANDS || bytes > BATCH_MAX_BYTES {
-            *carry = Some(group);
-            break;
-        }
-        groups.push(group);
-    }
-    groups
-}
-
-impl Group {
-    fn bytes(&self) -> usize {
-        self.proposals.iter().map(Bytes::len).sum()
-    }
-
-    fn tell(self, result: Result<Proposed, WriteError>) {
-        // A caller that gave up has its answer already.
-        drop(self.reply.send(result));
     }
 }
 

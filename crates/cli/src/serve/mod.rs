@@ -3,6 +3,7 @@
 mod compose;
 mod data;
 mod listen;
+mod memory;
 mod recover;
 mod stop;
 
@@ -87,7 +88,10 @@ async fn serve(settings: Settings, supervised: bool) -> Outcome {
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
-    compose::compose(&settings, &data, http, peer, stop).await?;
+    tokio::select! {
+        done = compose::compose(&settings, &data, http, peer, stop) => done?,
+        never = memory::give_back() => match never {},
+    }
     info!(name = settings.name, "stopped");
     Ok(())
 }

@@ -1,0 +1,233 @@
+//! The queue before the batcher: what waits, counted in commands, and what is taken together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use openraft_rt::AsyncRuntime;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use crate::answer::WriteError;
+use crate::env::Env;
+use crate::peers::wire::Proposed;
+
+/// Groups that may wait. With a thousand clients each waits for a few entries at most; past it
+/// they are told to come back rather than made to wait longer than a person would.
+pub const QUEUE_MAX: usize = 8 * 1024;
+
+/// Commands of one entry.
+const BATCH_MAX_COMMANDS: usize = 4096;
+
+/// Bytes of one entry: with its frame it must pass between nodes in one message.
+const BATCH_MAX_BYTES: usize = 2 * 1024 * 1024;
+
+/// What a client is told to wait when too much is waiting, in milliseconds.
+pub const RETRY_AFTER_MS: u64 = 500;
+
+/// How long the batcher waits for a fuller entry, in the coarse steps of the runtime's timer. Only
+/// callers that stop asking make it wait that long, and only once.
+const LINGER_MAX: Duration = Duration::from_millis(1);
+
+/// With fewer callers than this nothing is waited for: there is little to share.
+const LINGER_MIN_COMMANDS: usize = 8;
+
+/// The batcher waits for no number of commands.
+const NOTHING: usize = usize::MAX;
+
+/// A queue and its end.
+pub fn queue() -> (Queue, Waiting) {
+    let (sender, receiver) = mpsc::channel(QUEUE_MAX);
+    let count = Arc::new(Count {
+        commands: AtomicUsize::new(0),
+        wanted: AtomicUsize::new(NOTHING),
+        enough: Notify::new(),
+    });
+    let queue = Queue {
+        sender,
+        count: Arc::clone(&count),
+    };
+    let waiting = Waiting {
+        receiver,
+        count,
+        carry: None,
+        last: 0,
+    };
+    (queue, waiting)
+}
+
+/// Where callers put their groups.
+pub struct Queue {
+    sender: mpsc::Sender<Group>,
+    count: Arc<Count>,
+}
+
+/// The batcher's end of a queue.
+pub struct Waiting {
+    receiver: mpsc::Receiver<Group>,
+    count: Arc<Count>,
+    /// Did not fit into the last entry.
+    carry: Option<Group>,
+    /// Commands of the last entry.
+    last: usize,
+}
+
+/// Commands in a queue.
+struct Count {
+    commands: AtomicUsize,
+    /// The batcher waits for so many.
+    wanted: AtomicUsize,
+    /// Rung when they are there.
+    enough: Notify,
+}
+
+/// Commands that were asked for together, and whom to tell.
+pub struct Group {
+    /// Encoded proposals.
+    pub proposals: Vec<Bytes>,
+    /// True if proposing them a second time does no harm: each has a request id.
+    pub repeatable: bool,
+    /// True if another node sent them here because it thinks that this one leads.
+    pub forwarded: bool,
+    /// Whether it has been proposed; shared with the caller, who may give up.
+    pub claim: Claim,
+    /// Whom to tell.
+    pub reply: oneshot::Sender<Result<Proposed, WriteError>>,
+}
+
+/// Settles the race between a caller that gives up and the batcher that proposes.
+#[derive(Clone, Default)]
+pub struct Claim(Arc<AtomicU8>);
+
+/// Nothing was proposed.
+const WAITING: u8 = 0;
+/// It is proposed now, or was and nobody knows how that ended.
+const PROPOSED: u8 = 1;
+/// The caller has given up.
+const ABANDONED: u8 = 2;
+
+impl Claim {
+    /// The caller gives up; true if nothing was proposed and nothing will be.
+    pub fn abandon(&self) -> bool {
+        self.0.swap(ABANDONED, Ordering::AcqRel) == WAITING
+    }
+
+    /// The batcher takes it; false if the caller has given up.
+    pub fn propose(&self) -> bool {
+        let not_abandoned = |state| (state != ABANDONED).then_some(PROPOSED);
+        self.0
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, not_abandoned)
+            .is_ok()
+    }
+
+    /// It was certainly not accepted: the caller may give up again without doubt.
+    pub fn withdraw(&self) {
+        let _ = self
+            .0
+            .compare_exchange(PROPOSED, WAITING, Ordering::AcqRel, Ordering::Acquire);
+    }
+}
+
+impl Queue {
+    /// Puts a group into the queue, or says at once that it is full.
+    pub fn send(&self, group: Group) -> Result<(), WriteError> {
+        let commands = group.proposals.len();
+        // Counted first: the batcher may take it before this thread goes on.
+        let counted = self.count.commands.fetch_add(commands, Ordering::AcqRel) + commands;
+        if let Err(error) = self.sender.try_send(group) {
+            self.count.commands.fetch_sub(commands, Ordering::AcqRel);
+            return Err(match error {
+                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
+                    retry_after_ms: RETRY_AFTER_MS,
+                },
+                mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
+            });
+        }
+        if counted >= self.count.wanted.load(Ordering::Acquire) {
+            self.count.enough.notify_one();
+        }
+        Ok(())
+    }
+}
+
+impl Waiting {
+    /// What the next entry holds; `None` once the queue is closed.
+    pub async fn next<E: Env>(&mut self) -> Option<Vec<Group>> {
+        // Those who were just answered are about to ask again; the others wait already.
+        let asking = self.last + self.count.commands.load(Ordering::Acquire);
+        let first = match self.carry.take() {
+            Some(group) => group,
+            None => self.receive().await?,
+        };
+        if asking >= LINGER_MIN_COMMANDS {
+            let wanted = (asking - asking / 8).min(BATCH_MAX_COMMANDS);
+            self.linger::<E>(wanted.saturating_sub(first.proposals.len()))
+                .await;
+        }
+        Some(self.gather(first))
+    }
+
+    async fn receive(&mut self) -> Option<Group> {
+        let group = self.receiver.recv().await?;
+        self.count.took(&group);
+        Some(group)
+    }
+
+    /// Lets most of those who ask, here and through nodes that forward, share one entry instead of
+    /// splitting into parts that take turns, each with its own sync on every node.
+    async fn linger<E: Env>(&self, wanted: usize) {
+        if self.count.is(wanted) {
+            return;
+        }
+        self.count.wanted.store(wanted, Ordering::Release);
+        let fuller = async {
+            while !self.count.is(wanted) {
+                self.count.enough.notified().await;
+            }
+        };
+        // Late is as good as never: the entry goes with what is there.
+        drop(E::Runtime::timeout(LINGER_MAX, Box::pin(fuller)).await);
+        self.count.wanted.store(NOTHING, Ordering::Release);
+    }
+
+    fn gather(&mut self, first: Group) -> Vec<Group> {
+        let mut commands = first.proposals.len();
+        let mut bytes = first.bytes();
+        let mut groups = vec![first];
+        while let Ok(group) = self.receiver.try_recv() {
+            self.count.took(&group);
+            let grown = (commands + group.proposals.len(), bytes + group.bytes());
+            if grown.0 > BATCH_MAX_COMMANDS || grown.1 > BATCH_MAX_BYTES {
+                self.carry = Some(group);
+                break;
+            }
+            (commands, bytes) = grown;
+            groups.push(group);
+        }
+        self.last = commands;
+        groups
+    }
+}
+
+impl Count {
+    fn is(&self, commands: usize) -> bool {
+        self.commands.load(Ordering::Acquire) >= commands
+    }
+
+    fn took(&self, group: &Group) {
+        self.commands
+            .fetch_sub(group.proposals.len(), Ordering::AcqRel);
+    }
+}
+
+impl Group {
+    fn bytes(&self) -> usize {
+        self.proposals.iter().map(Bytes::len).sum()
+    }
+
+    /// Tells its caller how it ended.
+    pub fn tell(self, result: Result<Proposed, WriteError>) {
+        // A caller that gave up has its answer already.
+        drop(self.reply.send(result));
+    }
+}
