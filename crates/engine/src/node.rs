@@ -287,6 +287,20 @@ impl<E: Env> Node<E> {
         Some(silence.saturating_sub(usual))
     }
 
+    /// For a leader: true if a majority has answered it since it was elected, and within the time
+    /// in which the others could have elected another.
+    pub(crate) fn has_majority(&self) -> bool {
+        let bound = Duration::from_millis(self.inner.options.tuning.election_ms.1);
+        self.majority_silence()
+            .is_some_and(|silence| silence < bound)
+    }
+
+    /// True for a leader that has known for some seconds that its majority does not answer.
+    pub(crate) fn has_lost_majority(&self) -> bool {
+        self.majority_silence()
+            .is_some_and(|silence| silence >= LEADER_SILENCE_MAX)
+    }
+
     /// How long ago this node last knew itself to be up to date.
     pub(crate) fn age_ms(&self) -> u64 {
         let silence = match self.leader() {
