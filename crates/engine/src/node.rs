@@ -454,13 +454,18 @@ fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, Star
         .map_err(|error| StartError::Raft(error.to_string()))
 }
 
-/// After a start the state may be behind what this node has shown before: it is not ready until it
-/// has caught up with a commit that covers its log.
+/// After a start the state may be behind what this node has shown before, and behind what others
+/// have. It is not ready until it has caught up with a commit that covers its log, and readers see
+/// all that was acknowledged anywhere before it knew its leader.
 async fn note_recovery<E: Env>(node: Node<E>) {
-    match node.inner.raft.wait_for_recovery(None).await {
-        Ok(_) => node.inner.recovered.store(true, Ordering::Relaxed),
-        Err(error) => tracing::debug!(%error, "stopped before the log was applied"),
+    if let Err(error) = node.inner.raft.wait_for_recovery(None).await {
+        tracing::debug!(%error, "stopped before the log was applied");
+        return;
     }
+    // Applied is not visible yet: the state is committed behind the log.
+    let index = node.agreed_index().await;
+    node.inner.state.visible(index).await;
+    node.inner.recovered.store(true, Ordering::Relaxed);
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -68,7 +68,7 @@ impl<E: Env> Node<E> {
     }
 
     /// An index that covers every write acknowledged before now; asks until there is a leader.
-    async fn agreed_index(&self) -> u64 {
+    pub(crate) async fn agreed_index(&self) -> u64 {
         loop {
             let index = match self.leader() {
                 Leader::Me => self.read_index().await,
