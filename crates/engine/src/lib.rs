@@ -9,6 +9,7 @@
 mod answer;
 mod compaction;
 pub mod env;
+mod fault;
 mod health;
 pub mod identity;
 pub mod log;

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::env::Env;
+use crate::fault::{self, Failure};
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
@@ -90,6 +91,7 @@ pub(crate) struct Inner<E: Env> {
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
     recovered: AtomicBool,
+    pub failure: Failure,
     pub stopping: CancellationToken,
 }
 
@@ -150,6 +152,7 @@ impl<E: Env> Node<E> {
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
+                failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),
         };
@@ -170,6 +173,7 @@ impl<E: Env> Node<E> {
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
         self.spawn(note_recovery(self.clone()));
+        self.spawn(fault::run(self.clone()));
     }
 
     /// Runs a task until it ends or the node stops.
@@ -318,7 +322,10 @@ impl<E: Env> Node<E> {
             Leader::Nobody => None,
         };
         let knows_leader = knows_leader.is_some_and(|silence| silence < LEADER_SILENCE_MAX);
-        knows_leader && self.inner.recovered.load(Ordering::Relaxed) && !self.is_stopping()
+        knows_leader
+            && self.inner.recovered.load(Ordering::Relaxed)
+            && !self.is_stopping()
+            && !self.has_failed()
     }
 
     pub(crate) fn has_room(&self) -> bool {

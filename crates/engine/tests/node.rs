@@ -387,3 +387,21 @@ fn small() -> Tuning {
         ..Tuning::default()
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_state_that_cannot_be_committed_ends_the_node() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start("n1", dir.path(), None).await;
+    node.write(put("a", "1", None)).await.unwrap();
+    until("it is ready", || node.is_ready()).await;
+    // The engine's own table is written by commits alone.
+    let other = rusqlite::Connection::open(dir.path().join("n1/state.db")).unwrap();
+    other.busy_timeout(Duration::from_secs(10)).unwrap();
+    other.execute_batch("DROP TABLE engine").unwrap();
+    node.write(put("b", "2", None)).await.unwrap();
+    let failed = tokio::time::timeout(Duration::from_secs(10), node.failed());
+    let reason = failed.await.expect("it is noticed");
+    assert!(reason.contains("no such table: engine"), "{reason}");
+    assert!(!node.is_ready());
+    node.stop().await;
+}

@@ -31,6 +31,7 @@ use tokio::sync::{Notify, broadcast};
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
 use crate::env::{Disk, Env, File};
+use crate::fault::Failure;
 use crate::log::Log;
 use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
 
@@ -74,6 +75,8 @@ struct Shared<E: Env> {
     durable: Mutex<Option<Meta>>,
     /// False while the disk is full.
     room: AtomicBool,
+    /// Why nothing can be committed any more.
+    failure: Failure,
     events: broadcast::Sender<Arc<[Event]>>,
     readers: Arc<Readers<E>>,
 }
@@ -121,6 +124,7 @@ impl<E: Env> State<E> {
                 hurry: Notify::new(),
                 durable: Mutex::new(None),
                 room: AtomicBool::new(true),
+                failure: Failure::default(),
                 events: broadcast::Sender::new(EVENTS_MAX),
                 readers: Readers::new(env.clone(), path),
             }),
@@ -148,6 +152,11 @@ impl<E: Env> State<E> {
     /// False while the disk is full.
     pub fn has_room(&self) -> bool {
         self.shared.room.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the state cannot be committed for another reason than a full disk.
+    pub async fn failed(&self) -> String {
+        self.shared.failure.noted().await
     }
 
     /// The reading connections.
@@ -267,7 +276,7 @@ impl<E: Env> State<E> {
         *lock(&self.shared.durable) = applied.is_some().then(|| meta((applied, membership)));
     }
 
-    /// Commits behind the log until the state is dropped.
+    /// Commits behind the log until the state is dropped, or cannot be committed any more.
     async fn keep_committing(self) {
         let shared = Arc::downgrade(&self.shared);
         drop(self);
@@ -279,10 +288,14 @@ impl<E: Env> State<E> {
             E::Runtime::select2(waiting, E::Runtime::sleep(Duration::from_secs(1))).await;
             let hurry = state.shared.hurry.notified();
             E::Runtime::select2(hurry, E::Runtime::sleep(COMMIT_INTERVAL)).await;
-            if let Err(error) = state.commit().await {
-                tracing::warn!(%error, "the state could not be committed; it is tried again");
-                state.shared.room.store(false, Ordering::Relaxed);
-                state.shared.dirty.notify_one();
+            match state.commit().await {
+                Ok(()) => {}
+                Err(fault @ Fault::DiskFull) => {
+                    tracing::warn!(%fault, "the state could not be committed; it is tried again");
+                    state.shared.room.store(false, Ordering::Relaxed);
+                    state.shared.dirty.notify_one();
+                }
+                Err(fault) => return state.shared.failure.note(fault.to_string()),
             }
         }
     }
