@@ -91,6 +91,8 @@ pub(crate) struct Inner<E: Env> {
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
     recovered: AtomicBool,
+    /// True once members of another cluster have looked for one of theirs here.
+    pub missed: AtomicBool,
     pub failure: Failure,
     pub stopping: CancellationToken,
 }
@@ -152,6 +154,7 @@ impl<E: Env> Node<E> {
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
+                missed: AtomicBool::new(false),
                 failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),
@@ -244,6 +247,11 @@ impl<E: Env> Node<E> {
     pub fn announce(&self, bytes: Bytes) {
         let end = bytes.len().min(health::ANNOUNCE_MAX_BYTES);
         *lock(&self.inner.announced) = bytes.slice(..end);
+    }
+
+    /// The random id of the cluster, 32 hexadecimal digits.
+    pub fn cluster(&self) -> String {
+        identity::hex(&self.inner.identity.cluster)
     }
 
     /// The secret URL with which another node joins.

@@ -24,6 +24,7 @@ pub async fn compose(
     stop: CancellationToken,
 ) -> Outcome {
     let options = options(settings, data)?;
+    let founds = options.join.is_none() && data.is_new();
     if options.join.is_some() {
         info!("asking the cluster to be let in");
     }
@@ -33,6 +34,9 @@ pub async fn compose(
         () = stop.cancelled() => return Ok(()),
     };
     let engine = started.map_err(|error| refusal(settings, &error))?;
+    if founds {
+        say_founded(&engine, settings);
+    }
     let config = Config {
         demo: settings.demo,
         ..Config::default()
@@ -96,6 +100,17 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
         join: settings.join.as_ref().map(token).transpose()?,
         tuning: Tuning::default(),
     })
+}
+
+/// An empty data directory and no token: right for the first node, wrong for one that lost its disk.
+fn say_founded(engine: &Engine, settings: &Settings) {
+    warn!(
+        cluster = engine.cluster(),
+        "{} had no data and no token to join with: it has founded a NEW cluster, which shares \
+         nothing with any other. If it was a member before, stop it, empty its data directory and \
+         start it with --join",
+        settings.name
+    );
 }
 
 fn refusal(settings: &Settings, error: &StartError) -> Failure {

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     OutcomeUnknown,
     Stopping,
     DiskFull,
+    WrongCluster,
 }
 
 /// What there is to say about a kind.
@@ -67,7 +68,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 26] = [
+static FACTS: [Facts; 27] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -252,6 +253,14 @@ static FACTS: [Facts; 26] = [
         status: 507,
         title: "The disk is full",
         advice: "Nothing was done. Reading goes on; writing works again once there is space.",
+    },
+    Facts {
+        kind: Kind::WrongCluster,
+        name: "wrong-cluster",
+        status: 421,
+        title: "This node belongs to another cluster",
+        advice: "Nothing was done. A node that lost its data and was started without the cluster's \
+                 token has founded a new one: stop it, empty its data directory, join it anew.",
     },
 ];
 
