@@ -9,8 +9,8 @@
 //! area is assigned to. Whatever a single node does (dies, is busy, has no leader, loses an
 //! answer), it repeats the call on another with the same request id until the deadline, so a change
 //! is made exactly once or the error says that the outcome is unknown. It carries the newest log
-//! index that it has seen, so it never reads an older state, on any node. It also carries the id of the
-//! cluster, so that a node that lost its data and founded a cluster of its own is left alone.
+//! index that it has seen, so it never reads an older state, on any node. It also carries the id of
+//! the cluster, so that a node that lost its data and founded a cluster of its own is left alone.
 
 mod accounts;
 mod backoff;

@@ -102,7 +102,7 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
     })
 }
 
-/// An empty data directory and no token: right for the first node, wrong for one that lost its disk.
+/// No data and no token: right for the first node, wrong for one that lost its disk.
 fn say_founded(engine: &Engine, settings: &Settings) {
     warn!(
         cluster = engine.cluster(),
