@@ -6,6 +6,7 @@
 //!   watch ─▶ every event, as it is applied
 //! ```
 
+mod agreement;
 mod answer;
 mod compaction;
 pub mod env;

@@ -93,6 +93,8 @@ pub(crate) struct Inner<E: Env> {
     recovered: AtomicBool,
     /// True once members of another cluster have looked for one of theirs here.
     pub missed: AtomicBool,
+    /// True once this node's state differs from a majority's.
+    pub outvoted: AtomicBool,
     pub failure: Failure,
     pub stopping: CancellationToken,
 }
@@ -155,6 +157,7 @@ impl<E: Env> Node<E> {
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
                 missed: AtomicBool::new(false),
+                outvoted: AtomicBool::new(false),
                 failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),
@@ -334,6 +337,7 @@ impl<E: Env> Node<E> {
             && self.inner.recovered.load(Ordering::Relaxed)
             && !self.is_stopping()
             && !self.has_failed()
+            && !self.is_outvoted()
     }
 
     pub(crate) fn has_room(&self) -> bool {

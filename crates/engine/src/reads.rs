@@ -26,6 +26,9 @@ impl<E: Env> Node<E> {
         if self.is_stopping() {
             return Err(ReadError::Stopping);
         }
+        if self.is_outvoted() {
+            return Err(ReadError::Outvoted);
+        }
         match consistency {
             Consistency::Stale => {}
             Consistency::Session(index) => self.wait_visible(index).await?,

@@ -140,7 +140,10 @@ impl<E: Env> Node<E> {
         repeatable: bool,
         forwarded: bool,
     ) -> Result<Proposed, WriteError> {
-        if self.has_lost_majority() {
+        if self.is_outvoted() && !forwarded {
+            return Err(WriteError::Outvoted);
+        }
+        if self.has_lost_majority() || self.is_outvoted() {
             return Err(WriteError::NoLeader);
         }
         let (reply, answer) = oneshot::channel();

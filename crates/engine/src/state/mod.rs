@@ -11,6 +11,7 @@
 //! when another node needs it.
 
 pub mod readers;
+mod signs;
 pub mod store;
 
 use std::io;
@@ -30,6 +31,7 @@ use tokio::sync::{Notify, broadcast};
 
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
+use crate::agreement::Trail;
 use crate::env::{Disk, Env, File};
 use crate::fault::Failure;
 use crate::log::Log;
@@ -65,6 +67,8 @@ struct Shared<E: Env> {
     log: Log<E>,
     store: Mutex<Store>,
     standing: Mutex<Standing>,
+    /// Where the state stood lately.
+    trail: Mutex<Trail>,
     /// Rung when `standing` moves.
     moved: Notify,
     /// Rung when something is applied and not committed.
@@ -113,11 +117,14 @@ impl<E: Env> State<E> {
             Ok((store, durable))
         })
         .await?;
+        let mut trail = Trail::default();
+        trail.note(&store.standing());
         let state = State {
             shared: Arc::new(Shared {
                 data: data.to_owned(),
                 log: log.clone(),
                 standing: Mutex::new(store.standing()),
+                trail: Mutex::new(trail),
                 store: Mutex::new(store),
                 moved: Notify::new(),
                 dirty: Notify::new(),
@@ -152,11 +159,6 @@ impl<E: Env> State<E> {
     /// False while the disk is full.
     pub fn has_room(&self) -> bool {
         self.shared.room.load(Ordering::Relaxed)
-    }
-
-    /// Waits until the state cannot be committed for another reason than a full disk.
-    pub async fn failed(&self) -> String {
-        self.shared.failure.noted().await
     }
 
     /// The reading connections.
@@ -346,6 +348,7 @@ impl<E: Env> Shared<E> {
         let now = store.standing();
         let mut standing = lock(&self.standing);
         if now.applied >= standing.applied {
+            lock(&self.trail).note(&now);
             *standing = now;
         }
         drop(standing);

@@ -32,6 +32,7 @@ pub(crate) enum Kind {
     Stopping,
     DiskFull,
     WrongCluster,
+    Outvoted,
 }
 
 /// What there is to say about a kind.
@@ -68,7 +69,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 27] = [
+static FACTS: [Facts; 28] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -259,8 +260,16 @@ static FACTS: [Facts; 27] = [
         name: "wrong-cluster",
         status: 421,
         title: "This node belongs to another cluster",
-        advice: "Nothing was done. A node that lost its data and was started without the cluster's \
-                 token has founded a new one: stop it, empty its data directory, join it anew.",
+        advice: "Nothing was done. A node that lost its data and was started without the token \
+                 has founded a cluster of its own: stop it, empty its data directory, join it.",
+    },
+    Facts {
+        kind: Kind::Outvoted,
+        name: "outvoted",
+        status: 503,
+        title: "The state of this node differs from the others'",
+        advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
+                 data directory away and joins it anew.",
     },
 ];
 
