@@ -1,5 +1,11 @@
 //! Nodes in production's world, on this machine: one, three, killed, replaced.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
