@@ -74,6 +74,9 @@ pub mod headers {
     pub const AGE_MS: &str = "consorcio-age-ms";
     /// In a request, `linearizable`, `session` or `stale`; also as `?consistency=`.
     pub const CONSISTENCY: &str = "consorcio-consistency";
+    /// In a request, the id of the cluster that is meant (`id` of `GET /v1/cluster`): a node
+    /// of another one refuses the request with 421.
+    pub const CLUSTER: &str = "consorcio-cluster";
     /// In a request, 1 to 128 visible ASCII characters: the same id never acts twice.
     pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
     /// `true` on an answer that an earlier request with the same id already got.

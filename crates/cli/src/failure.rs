@@ -22,6 +22,8 @@ pub enum Exit {
     NotFound = 5,
     /// A change may or may not have been made; repeating it with its request id is safe.
     Unknown = 6,
+    /// The nodes belong to another cluster than the one that is remembered; nothing was changed.
+    OtherCluster = 7,
 }
 
 /// Why a command did not succeed.
@@ -73,6 +75,7 @@ impl From<Error> for Failure {
                 404 | 410 => Exit::NotFound,
                 _ => Exit::Failed,
             },
+            Error::Unavailable(problem) if problem.status == 421 => Exit::OtherCluster,
             Error::Unavailable(_) | Error::Unreachable { .. } => Exit::Unreachable,
             Error::OutcomeUnknown { .. } => Exit::Unknown,
             Error::Invalid { .. } => Exit::Usage,
@@ -90,15 +93,19 @@ mod tests {
     use super::*;
     use api::types::Problem;
 
-    fn refused(status: u16) -> Error {
-        Error::Refused(Box::new(Problem {
+    fn problem(status: u16) -> Problem {
+        Problem {
             kind: "/problems/x".into(),
             title: "X".into(),
             status,
             detail: "no".into(),
             errors: Vec::new(),
             retry_after_ms: None,
-        }))
+        }
+    }
+
+    fn refused(status: u16) -> Error {
+        Error::Refused(Box::new(problem(status)))
     }
 
     #[test]
@@ -116,6 +123,14 @@ mod tests {
             (refused(403), Exit::Denied),
             (refused(404), Exit::NotFound),
             (refused(409), Exit::Failed),
+            (
+                Error::Unavailable(Box::new(problem(421))),
+                Exit::OtherCluster,
+            ),
+            (
+                Error::Unavailable(Box::new(problem(503))),
+                Exit::Unreachable,
+            ),
             (unreachable, Exit::Unreachable),
             (unknown, Exit::Unknown),
         ];

@@ -26,6 +26,7 @@ Examples:
 Exit codes:
   0 done   1 refused or failed   2 wrong usage or configuration   3 no node can be reached or serve
   4 not signed in or not allowed   5 no such thing   6 a change may or may not have been made
+  7 the nodes belong to another cluster than the one that is remembered
 
 Every command explains itself: consorcio news --help, consorcio news post --help.";
 

@@ -12,12 +12,14 @@ use crate::sql::{Fault, Sql};
 /// minutes, a phone left in a drawer over night.
 pub const REPLY_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 
-/// An account's replies are remembered up to this many (and up to [`BATCH`] more): far more than
-/// a client can have in flight, and little to store for every member.
-pub const REPLIES_PER_ACCOUNT: i64 = 1_000;
+/// A scope's replies are remembered up to this many (and up to [`BATCH`] more) of those that are
+/// older than [`REPLY_SURE_MS`]: one a second for the whole of a day, about 15 MiB.
+pub const REPLIES_PER_SCOPE: i64 = 100_000;
 
-/// As [`REPLIES_PER_ACCOUNT`], for the two scopes that many clients share.
-pub const REPLIES_PER_SHARED_SCOPE: i64 = 100_000;
+/// A reply younger than this in log time is never dropped, however many there are: four times as
+/// long as the client library repeats a call by itself. Storage is bounded by what a cluster can
+/// write in this time.
+pub const REPLY_SURE_MS: i64 = 60 * 1000;
 
 /// A request id's key has at most this many bytes: room for two UUIDs and a prefix.
 pub const REQUEST_KEY_MAX_BYTES: usize = 128;
@@ -123,7 +125,7 @@ pub(crate) fn store(
         ],
     )?;
     if seq % BATCH == 0 {
-        drop_through(context, scope, seq - kept(scope))?;
+        trim(context, scope)?;
     }
     context.counters.replies += 1;
     if context.counters.replies % BATCH == 0 {
@@ -132,24 +134,7 @@ pub(crate) fn store(
     Ok(())
 }
 
-fn kept(scope: i64) -> i64 {
-    if scope > SCOPE_ANONYMOUS {
-        REPLIES_PER_ACCOUNT
-    } else {
-        REPLIES_PER_SHARED_SCOPE
-    }
-}
-
-fn drop_through(context: &mut Context<'_>, scope: i64, seq: i64) -> Result<(), Fault> {
-    context.sql.execute(
-        "DELETE FROM replies WHERE scope = ?1 AND seq <= ?2",
-        &[scope.into(), seq.into()],
-    )?;
-    Ok(())
-}
-
-/// Drops replies of the next scope that are older than [`REPLY_KEPT_MS`]: twice as many as were
-/// stored since the last time, so that the sweep outruns the growth.
+/// Trims the next scope: those who write no more do not trim their own.
 fn sweep(context: &mut Context<'_>) -> Result<(), Fault> {
     let cursor = context.counters.reply_sweep;
     let rows = context.sql.query(NEXT_SCOPE, &[cursor.into()])?;
@@ -158,28 +143,42 @@ fn sweep(context: &mut Context<'_>) -> Result<(), Fault> {
         return Ok(());
     };
     let scope = row.int(0)?;
-    let too_old = context.now_ms.saturating_sub(REPLY_KEPT_MS);
-    let oldest = context
-        .sql
-        .query(OLDEST, &[scope.into(), (2 * BATCH).into()])?;
-    let mut expired = Vec::new();
-    for row in &oldest {
-        if row.int(1)? < too_old {
-            expired.push(row.int(0)?);
-        }
-    }
-    if let Some(last) = expired.last() {
-        drop_through(context, scope, *last)?;
-    }
-    if expired.len() < oldest.len() || oldest.len() < 2 * BATCH as usize {
+    if trim(context, scope)? {
         context.counters.reply_sweep = scope + 1;
     }
     Ok(())
 }
 
+/// Drops replies of a scope that need not be remembered: twice as many as were stored since the
+/// last time, so that it outruns the growth. True if none is left.
+fn trim(context: &mut Context<'_>, scope: i64) -> Result<bool, Fault> {
+    let oldest = context
+        .sql
+        .query(OLDEST, &[scope.into(), (2 * BATCH).into()])?;
+    let old = context.now_ms.saturating_sub(REPLY_KEPT_MS);
+    let sure = context.now_ms.saturating_sub(REPLY_SURE_MS);
+    let mut dropped = Vec::new();
+    for row in &oldest {
+        let (seq, at_ms, newest) = (row.int(0)?, row.int(1)?, row.int(2)?);
+        if at_ms < old || (at_ms < sure && seq <= newest - REPLIES_PER_SCOPE) {
+            dropped.push(seq);
+        }
+    }
+    // Log time never runs back, so what is dropped are the first of them.
+    if let Some(last) = dropped.last() {
+        context.sql.execute(
+            "DELETE FROM replies WHERE scope = ?1 AND seq <= ?2",
+            &[scope.into(), (*last).into()],
+        )?;
+    }
+    Ok(dropped.len() < 2 * BATCH as usize)
+}
+
 const NEXT_SCOPE: &str = "SELECT scope FROM replies WHERE scope >= ?1 ORDER BY scope LIMIT 1";
 
-const OLDEST: &str = "SELECT seq, at_ms FROM replies WHERE scope = ?1 ORDER BY seq LIMIT ?2";
+const OLDEST: &str = "
+    SELECT r.seq, r.at_ms, (SELECT MAX(seq) FROM replies WHERE scope = ?1)
+    FROM replies r WHERE r.scope = ?1 ORDER BY r.seq LIMIT ?2";
 
 /// The stored form of an outcome: postcard behind a version byte.
 pub(crate) fn encode(result: &impl Serialize) -> Result<Vec<u8>, Fault> {

@@ -6,7 +6,7 @@
 //! cargo bench -p engine --bench log [DIR]      DIR: on the disk to measure; default: target/tmp
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;

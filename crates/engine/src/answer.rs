@@ -72,6 +72,9 @@ pub enum WriteError {
     /// This node is stopping; nothing was done.
     #[error("the node is stopping")]
     Stopping,
+    /// The state of this node differs from that of a majority; nothing was done.
+    #[error("the state of this node differs from the others', so it serves nothing")]
+    Outvoted,
 }
 
 /// Why a read was not answered.
@@ -103,6 +106,9 @@ pub enum ReadError {
     /// This node is stopping.
     #[error("the node is stopping")]
     Stopping,
+    /// The state of this node differs from that of a majority.
+    #[error("the state of this node differs from the others', so it serves nothing")]
+    Outvoted,
 }
 
 /// Why a change of the members was refused or failed.
@@ -174,7 +180,9 @@ pub struct NodeStatus {
     pub http: String,
     /// Address its peers use.
     pub peer: String,
-    /// True if it answered a health check within the last two seconds.
+    /// True if its state differs from the majority's, or from this node's: it serves nothing.
+    pub differs: bool,
+    /// True if it answered a health check within the last two seconds, and its state is right.
     pub healthy: bool,
     /// How long ago it answered; `None` if never. 0 for the node itself.
     pub last_contact_ms: Option<u64>,

@@ -32,6 +32,15 @@ pub struct Health<E: Env> {
     round_trip: Option<Duration>,
     pulse: Pulse,
     checking: bool,
+    /// True if its state was last found to differ from this node's at the same index.
+    pub differs: bool,
+}
+
+impl<E: Env> Health<E> {
+    /// What it last told of itself.
+    pub fn pulse(&self) -> &Pulse {
+        &self.pulse
+    }
 }
 
 impl<E: Env> Default for Health<E> {
@@ -41,6 +50,7 @@ impl<E: Env> Default for Health<E> {
             round_trip: None,
             pulse: Pulse::default(),
             checking: false,
+            differs: false,
         }
     }
 }
@@ -58,6 +68,7 @@ pub async fn run<E: Env>(node: Node<E>) {
                 drop(E::Runtime::spawn(check(node.clone(), id, member)));
             }
         }
+        node.compare_states();
         E::Runtime::sleep(INTERVAL).await;
     }
 }
@@ -112,7 +123,7 @@ impl<E: Env> Node<E> {
         let voters: Vec<NodeId> = self.raft().voter_ids().collect();
         let alive = voters
             .into_iter()
-            .filter(|id| *id != self.identity().id && self.is_alive(*id));
+            .filter(|id| *id != self.identity().id && self.is_alive(*id) && !self.differs(*id));
         alive.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
     }
 
@@ -165,6 +176,12 @@ impl<E: Env> Node<E> {
             self.last_pulse(id)
         };
         let pulse = pulse.unwrap_or_default();
+        // The one that is outvoted is the one that differs.
+        let differs = if own || self.is_outvoted() {
+            own && self.is_outvoted()
+        } else {
+            self.differs(id)
+        };
         let round_trip = lock(&self.inner.health)
             .get(&id)
             .and_then(|health| health.round_trip);
@@ -174,7 +191,8 @@ impl<E: Env> Node<E> {
             role,
             http: member.http.clone(),
             peer: member.peer.clone(),
-            healthy: self.is_alive(id) && (!own || self.leader() != Leader::Nobody),
+            healthy: self.is_alive(id) && !differs && (!own || self.leader() != Leader::Nobody),
+            differs,
             last_contact_ms: if own {
                 Some(0)
             } else {

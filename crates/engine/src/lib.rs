@@ -6,9 +6,11 @@
 //!   watch ─▶ every event, as it is applied
 //! ```
 
+mod agreement;
 mod answer;
 mod compaction;
 pub mod env;
+mod fault;
 mod health;
 pub mod identity;
 pub mod log;

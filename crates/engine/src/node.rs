@@ -15,6 +15,7 @@ use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::env::Env;
+use crate::fault::{self, Failure};
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
@@ -89,6 +90,11 @@ pub(crate) struct Inner<E: Env> {
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
     recovered: AtomicBool,
+    /// True once members of another cluster have looked for one of theirs here.
+    pub missed: AtomicBool,
+    /// True once this node's state differs from a majority's.
+    pub outvoted: AtomicBool,
+    pub failure: Failure,
     pub stopping: CancellationToken,
 }
 
@@ -149,6 +155,9 @@ impl<E: Env> Node<E> {
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
+                missed: AtomicBool::new(false),
+                outvoted: AtomicBool::new(false),
+                failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),
         };
@@ -169,6 +178,7 @@ impl<E: Env> Node<E> {
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
         self.spawn(note_recovery(self.clone()));
+        self.spawn(fault::run(self.clone()));
     }
 
     /// Runs a task until it ends or the node stops.
@@ -241,6 +251,11 @@ impl<E: Env> Node<E> {
         *lock(&self.inner.announced) = bytes.slice(..end);
     }
 
+    /// The random id of the cluster, 32 hexadecimal digits.
+    pub fn cluster(&self) -> String {
+        identity::hex(&self.inner.identity.cluster)
+    }
+
     /// The secret URL with which another node joins.
     pub fn join_token(&self) -> String {
         let own = self.inner.options.peer.clone();
@@ -286,6 +301,20 @@ impl<E: Env> Node<E> {
         Some(silence.saturating_sub(usual))
     }
 
+    /// For a leader: true if a majority has answered it since it was elected, and within the time
+    /// in which the others could have elected another.
+    pub(crate) fn has_majority(&self) -> bool {
+        let bound = Duration::from_millis(self.inner.options.tuning.election_ms.1);
+        self.majority_silence()
+            .is_some_and(|silence| silence < bound)
+    }
+
+    /// True for a leader that has known for some seconds that its majority does not answer.
+    pub(crate) fn has_lost_majority(&self) -> bool {
+        self.majority_silence()
+            .is_some_and(|silence| silence >= LEADER_SILENCE_MAX)
+    }
+
     /// How long ago this node last knew itself to be up to date.
     pub(crate) fn age_ms(&self) -> u64 {
         let silence = match self.leader() {
@@ -303,7 +332,11 @@ impl<E: Env> Node<E> {
             Leader::Nobody => None,
         };
         let knows_leader = knows_leader.is_some_and(|silence| silence < LEADER_SILENCE_MAX);
-        knows_leader && self.inner.recovered.load(Ordering::Relaxed) && !self.is_stopping()
+        knows_leader
+            && self.inner.recovered.load(Ordering::Relaxed)
+            && !self.is_stopping()
+            && !self.has_failed()
+            && !self.is_outvoted()
     }
 
     pub(crate) fn has_room(&self) -> bool {
@@ -439,13 +472,18 @@ fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, Star
         .map_err(|error| StartError::Raft(error.to_string()))
 }
 
-/// After a start the state may be behind what this node has shown before: it is not ready until it
-/// has caught up with a commit that covers its log.
+/// After a start the state may be behind what this node has shown before, and behind what others
+/// have. It is not ready until it has caught up with a commit that covers its log, and readers see
+/// all that was acknowledged anywhere before it knew its leader.
 async fn note_recovery<E: Env>(node: Node<E>) {
-    match node.inner.raft.wait_for_recovery(None).await {
-        Ok(_) => node.inner.recovered.store(true, Ordering::Relaxed),
-        Err(error) => tracing::debug!(%error, "stopped before the log was applied"),
+    if let Err(error) = node.inner.raft.wait_for_recovery(None).await {
+        tracing::debug!(%error, "stopped before the log was applied");
+        return;
     }
+    // Applied is not visible yet: the state is committed behind the log.
+    let index = node.agreed_index().await;
+    node.inner.state.visible(index).await;
+    node.inner.recovered.store(true, Ordering::Relaxed);
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -26,6 +26,9 @@ impl<E: Env> Node<E> {
         if self.is_stopping() {
             return Err(ReadError::Stopping);
         }
+        if self.is_outvoted() {
+            return Err(ReadError::Outvoted);
+        }
         match consistency {
             Consistency::Stale => {}
             Consistency::Session(index) => self.wait_visible(index).await?,
@@ -68,7 +71,7 @@ impl<E: Env> Node<E> {
     }
 
     /// An index that covers every write acknowledged before now; asks until there is a leader.
-    async fn agreed_index(&self) -> u64 {
+    pub(crate) async fn agreed_index(&self) -> u64 {
         loop {
             let index = match self.leader() {
                 Leader::Me => self.read_index().await,

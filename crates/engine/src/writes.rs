@@ -80,6 +80,12 @@ impl<E: Env> Node<E> {
         repeatable: bool,
         forwarded: bool,
     ) -> Result<Proposed, WriteError> {
+        if self.is_outvoted() && !forwarded {
+            return Err(WriteError::Outvoted);
+        }
+        if self.has_lost_majority() || self.is_outvoted() {
+            return Err(WriteError::NoLeader);
+        }
         let (reply, answer) = oneshot::channel();
         let claim = Claim::default();
         let group = Group {
@@ -130,6 +136,9 @@ async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
             return refuse(groups, &outcome);
         }
         let attempt = match &leader {
+            // Nothing is promised before a majority has answered: what is proposed cannot be taken
+            // back, and its outcome would stay unknown.
+            Leader::Me if !node.has_majority() => Attempt::Rejected,
             Leader::Me => propose_here(node, &groups).await,
             Leader::Peer(..) | Leader::Nobody if groups.iter().any(|group| group.forwarded) => {
                 groups = refuse_forwarded(groups);

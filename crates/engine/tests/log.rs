@@ -1,5 +1,11 @@
 //! What the log keeps, what it cuts and what it refuses, on real files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

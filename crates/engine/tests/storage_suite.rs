@@ -1,5 +1,11 @@
 //! openraft's own conformance suite, on the log and the state as they run in production.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    missing_docs
+)]
 
 use engine::log::{Log, LogOptions};
 use engine::production::{Production, TokioRuntime};

@@ -22,9 +22,9 @@ use http::header::HOST;
 use tokio_util::sync::CancellationToken;
 
 use crate::agent::Agent;
+use crate::attempts::Attempts;
 use crate::config::Config;
 use crate::events::Hub;
-use crate::limiter::Limiter;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::problem::{Trouble, forbidden_to_members, session_expired};
@@ -38,8 +38,7 @@ pub(crate) struct Inner {
     pub engine: Engine,
     pub config: Config,
     pub passwords: Passwords,
-    pub failures_by_name: Limiter,
-    pub failures_by_address: Limiter,
+    pub attempts: Attempts,
     pub hub: Hub,
     pub agent: Agent,
     pub metrics: Metrics,
@@ -65,7 +64,7 @@ pub(crate) struct Caller {
     pub freshness: Option<Freshness>,
     /// Makes its write exactly-once.
     pub request: Option<RequestId>,
-    /// Where it comes from, for the limits on guessing.
+    /// Where it comes from, for the limits on guessing and registering.
     pub address: IpAddr,
 }
 
@@ -96,11 +95,7 @@ impl App {
         let limits = &config.limits;
         Ok(App(Arc::new(Inner {
             passwords: Passwords::new(config.password_cost, limits)?,
-            failures_by_name: Limiter::new(limits.login_failures_per_name, limits.login_window),
-            failures_by_address: Limiter::new(
-                limits.login_failures_per_address,
-                limits.login_window,
-            ),
+            attempts: Attempts::new(limits),
             agent: Agent::default(),
             metrics: Metrics::new(),
             stopping: CancellationToken::new(),

@@ -52,12 +52,19 @@ pub struct Limits {
     pub shutdown_grace: Duration,
     /// Time between two signs of life on an event stream.
     pub heartbeat: Duration,
-    /// Wrong passwords for one name within [`Limits::login_window`].
+    /// Wrong passwords for one name from one address within [`Limits::login_window`].
+    pub login_failures_per_name_and_address: u32,
+    /// Wrong passwords for one name within [`Limits::login_window`] from all addresses where it
+    /// has not signed in before.
     pub login_failures_per_name: u32,
     /// Wrong passwords from one address within [`Limits::login_window`].
     pub login_failures_per_address: u32,
     /// The time in which a used-up allowance of attempts is full again.
     pub login_window: Duration,
+    /// Accounts made from one address within [`Limits::registration_window`].
+    pub registrations_per_address: u32,
+    /// The time in which a used-up allowance of new accounts is full again.
+    pub registration_window: Duration,
     /// Password hashes computed at once.
     pub hashes_at_once: usize,
     /// Password hashes that may wait for their turn.
@@ -121,10 +128,16 @@ impl Default for Limits {
             // Under the usual 30–60 s after which proxies drop an idle connection.
             heartbeat: Duration::from_secs(15),
             // A person mistypes a few times; a guesser gets 2,880 a day for one name.
-            login_failures_per_name: 10,
+            login_failures_per_name_and_address: 10,
+            // Many guessers together get 14,400 a day; a member in a new place, when they are at
+            // it, gets one of the attempts that come back every 6 seconds.
+            login_failures_per_name: 50,
             // A whole household or office may share an address.
             login_failures_per_address: 50,
             login_window: Duration::from_secs(300),
+            // A whole assembly registers in one hall; afterwards one account a minute.
+            registrations_per_address: 60,
+            registration_window: Duration::from_secs(3600),
             // 19 MiB and a core each.
             hashes_at_once: 2,
             // At some 20 ms each, the last waits about a second.

@@ -131,9 +131,12 @@ async fn ask<Q: Query + Clone>(engine: &Engine, query: Q) -> Result<Q::Answer, S
             Ok(served) => return Ok(served.value),
             Err(ReadError::Stopping) => return Err(SetupError::Stopping),
             Err(ReadError::Failed(why)) => return Err(SetupError::Failed(why)),
-            Err(ReadError::Busy { .. } | ReadError::NoLeader | ReadError::Behind { .. }) => {
-                tokio::time::sleep(RETRY).await;
-            }
+            Err(
+                ReadError::Busy { .. }
+                | ReadError::NoLeader
+                | ReadError::Behind { .. }
+                | ReadError::Outvoted,
+            ) => tokio::time::sleep(RETRY).await,
         }
     }
 }
@@ -154,7 +157,8 @@ async fn propose(
                 WriteError::Busy { .. }
                 | WriteError::NoLeader
                 | WriteError::OutcomeUnknown
-                | WriteError::DiskFull,
+                | WriteError::DiskFull
+                | WriteError::Outvoted,
             ) => tokio::time::sleep(RETRY).await,
         }
     }

@@ -13,6 +13,7 @@
 mod agent;
 mod app;
 mod atom;
+mod attempts;
 mod config;
 mod events;
 mod first;

@@ -1,4 +1,4 @@
-//! Slows down who guesses passwords: an allowance of wrong attempts per name and per address.
+//! Allowances of attempts, one for each key.
 //!
 //! An allowance refills evenly over a window. An attempt takes one before the password is looked
 //! at and gives it back if the password was right, so many attempts at once cannot pass together.

@@ -101,6 +101,7 @@ fn node(node: &NodeStatus, areas: Vec<i64>) -> types::Node {
         http: node.http.clone(),
         peer: node.peer.clone(),
         healthy: node.healthy,
+        differs: node.differs,
         last_contact_ms: node.last_contact_ms,
         round_trip_us: node.round_trip_us,
         applied: node.applied,

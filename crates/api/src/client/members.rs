@@ -97,6 +97,11 @@ impl Client {
     }
 
     fn keep_members(&self, cluster: &Cluster) {
+        let known = self.shared.cluster.get_or_init(|| cluster.id.clone());
+        if *known != cluster.id {
+            // It was asked before the id was known, beside another call that learnt it.
+            return;
+        }
         let urls = cluster.nodes.iter().map(|node| node.http.as_str());
         let members: Vec<Base> = urls.filter_map(|url| parse_base(url).ok()).collect();
         self.endpoints_now().learn(&members);

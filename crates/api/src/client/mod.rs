@@ -9,7 +9,8 @@
 //! area is assigned to. Whatever a single node does (dies, is busy, has no leader, loses an
 //! answer), it repeats the call on another with the same request id until the deadline, so a change
 //! is made exactly once or the error says that the outcome is unknown. It carries the newest log
-//! index that it has seen, so it never reads an older state, on any node.
+//! index that it has seen, so it never reads an older state, on any node. It also carries the id of
+//! the cluster, so that a node that lost its data and founded a cluster of its own is left alone.
 
 mod accounts;
 mod backoff;
@@ -34,7 +35,7 @@ pub use keys::KeyEntry;
 pub use news::{Order, PostsQuery};
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use endpoints::{Base, Endpoints};
@@ -65,6 +66,8 @@ struct Shared {
     endpoints: Mutex<Endpoints>,
     members: Members,
     index: AtomicU64,
+    /// The cluster's id, once it is known: no other cluster is taken for it.
+    cluster: OnceLock<String>,
     attempt_timeout: Duration,
 }
 
@@ -73,6 +76,7 @@ struct Shared {
 pub struct Builder {
     endpoints: Vec<String>,
     index: u64,
+    cluster: Option<String>,
     deadline: Duration,
     attempt_timeout: Duration,
     learn: bool,
@@ -88,6 +92,15 @@ impl Builder {
     /// The newest index that an earlier client of the same user saw, to go on from there.
     pub fn index(self, index: u64) -> Self {
         Builder { index, ..self }
+    }
+
+    /// The id of the cluster that is meant, as an earlier client learnt it: nodes of another one
+    /// are not taken for it. Without, the first one that is met is the one that is meant.
+    pub fn cluster(self, id: Option<String>) -> Self {
+        Builder {
+            cluster: id,
+            ..self
+        }
     }
 
     /// How long a call may take in all, instead of [`DEADLINE`].
@@ -128,6 +141,7 @@ impl Builder {
             endpoints: Mutex::new(Endpoints::new(given)),
             members: Members::new(self.learn),
             index: AtomicU64::new(self.index),
+            cluster: self.cluster.map(OnceLock::from).unwrap_or_default(),
             attempt_timeout: self.attempt_timeout,
         };
         Ok(Client {
@@ -146,6 +160,7 @@ impl Client {
         Builder {
             endpoints: Vec::new(),
             index: 0,
+            cluster: None,
             deadline: DEADLINE,
             attempt_timeout: ATTEMPT_TIMEOUT,
             learn: true,
@@ -201,6 +216,11 @@ impl Client {
     /// The newest log index that this client has seen.
     pub fn index(&self) -> u64 {
         self.shared.index.load(Ordering::Relaxed)
+    }
+
+    /// The cluster's id, if it is known yet.
+    pub fn cluster_id(&self) -> Option<&str> {
+        self.shared.cluster.get().map(String::as_str)
     }
 
     /// The base URLs of the nodes it knows, those that were given first.

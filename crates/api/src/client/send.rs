@@ -38,6 +38,8 @@ pub(super) enum Verdict {
 struct History {
     /// A try was sent whose answer is lost.
     sent: bool,
+    /// Nodes of another cluster that were asked.
+    strangers: usize,
     /// The last answer that was no answer yet.
     problem: Option<Problem>,
     /// What happened at the last try.
@@ -72,6 +74,9 @@ impl Client {
             if let Some(result) = self.weigh(&base, exchange, &mut history) {
                 self.learn_in_background();
                 return result.map(|answer| (base, answer));
+            }
+            if history.strangers >= self.endpoints_now().bases().len() {
+                break;
             }
         }
         Err(self.give_up(&call, id, history))
@@ -190,6 +195,9 @@ impl Client {
         if let Some(consistency) = self.consistency {
             request = request.header(headers::CONSISTENCY, consistency.as_str());
         }
+        if let Some(cluster) = self.cluster_id() {
+            request = request.header(headers::CLUSTER, cluster);
+        }
         if self.index() > 0 {
             request = request.header(headers::INDEX, self.index());
         }
@@ -213,6 +221,7 @@ impl Client {
 impl History {
     /// The node answered that it cannot serve now.
     fn not_yet(&mut self, answer: &Answer, after: Option<Duration>) -> Option<Duration> {
+        self.strangers += usize::from(answer.status == StatusCode::MISDIRECTED_REQUEST);
         self.problem = serde_json::from_slice(&answer.body)
             .ok()
             .or(self.problem.take());
@@ -237,6 +246,8 @@ pub(super) fn judge(answer: &Answer) -> Verdict {
     match answer.status {
         StatusCode::SERVICE_UNAVAILABLE if says_unknown(answer) => Verdict::Unknown(wait(answer)),
         StatusCode::SERVICE_UNAVAILABLE => Verdict::Later(wait(answer)),
+        // A node of another cluster; this one's may still answer.
+        StatusCode::MISDIRECTED_REQUEST => Verdict::Later(Some(RETRY_AFTER_MAX)),
         StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Verdict::Unknown(wait(answer)),
         status if status.is_success() => Verdict::Done,
         _ => Verdict::Refused,

@@ -40,6 +40,9 @@ pub struct Node {
     pub applied: u64,
     /// Its state hash at that index, 64 hexadecimal digits.
     pub state_hash: String,
+    /// Whether its state differs from that of the others: it serves nothing, and is to be replaced.
+    #[serde(default)]
+    pub differs: bool,
     /// Ids of the areas it is assigned.
     pub areas: Vec<i64>,
 }

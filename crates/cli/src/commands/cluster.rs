@@ -145,11 +145,7 @@ fn show(out: Output, cluster: &Cluster) -> Outcome {
     if out.json {
         return out.json(cluster);
     }
-    let rows: Vec<_> = cluster
-        .nodes
-        .iter()
-        .map(|node| row(node, cluster))
-        .collect();
+    let rows: Vec<_> = cluster.nodes.iter().map(row).collect();
     let leader = cluster.leader.as_deref().unwrap_or("nobody");
     let (term, committed) = (cluster.term, cluster.committed);
     out.line(&format!(
@@ -172,8 +168,10 @@ fn show(out: Output, cluster: &Cluster) -> Outcome {
     )
 }
 
-fn row(node: &Node, cluster: &Cluster) -> Vec<Cell> {
-    let alive = if node.healthy {
+fn row(node: &Node) -> Vec<Cell> {
+    let alive = if node.differs {
+        ("differs", Style::Red)
+    } else if node.healthy {
         ("yes", Style::Green)
     } else {
         ("no", Style::Red)
@@ -188,15 +186,13 @@ fn row(node: &Node, cluster: &Cluster) -> Vec<Cell> {
         .round_trip_us
         .map(|us| format!("{} µs", us))
         .unwrap_or_default();
-    // At the same index two replicas have the same hash; at others they cannot be compared.
-    let differs = node.applied == cluster.applied && node.state_hash != cluster.state_hash;
     let short: String = node.state_hash.chars().take(8).collect();
     vec![
         cell(&node.name).style(Style::Bold),
         cell(role),
         cell(alive.0).style(alive.1),
         cell(node.applied).right(),
-        cell(short).style(if differs { Style::Red } else { Style::Dim }),
+        cell(short).style(if node.differs { Style::Red } else { Style::Dim }),
         cell(&node.http),
         cell(&node.peer),
         cell(answers).right(),

@@ -18,6 +18,9 @@ const LOGINS_MAX: usize = 50;
 pub struct Login {
     /// The nodes as the user named them.
     pub servers: Vec<String>,
+    /// The cluster's id: a node of another one is not taken for one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// All its nodes.
     #[serde(default)]
     pub members: Vec<String>,
@@ -136,6 +139,7 @@ mod tests {
     fn login(server: &str, name: &str) -> Login {
         Login {
             servers: vec![server.into()],
+            cluster: Some("c".into()),
             members: vec![format!("{server}1"), format!("{server}2")],
             name: Some(name.into()),
             token: Some("t".into()),

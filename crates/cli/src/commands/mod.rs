@@ -16,7 +16,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 
 use crate::failure::{Failure, Outcome};
-use session::{Session, hint_to_log_in};
+use session::{Session, hint};
 
 /// Where a cluster is looked for if nobody says anything else.
 const SERVER_DEFAULT: &str = "http://127.0.0.1:8080";
@@ -60,6 +60,10 @@ pub struct Common {
     )]
     request_id: Option<String>,
 
+    /// Forget what is remembered about these nodes: they are another cluster now
+    #[arg(long, global = true, help_heading = "Common options")]
+    new_cluster: bool,
+
     /// How fresh a reading must be
     #[arg(
         long,
@@ -96,7 +100,7 @@ fn with_session(common: &Common, command: impl AsyncFnOnce(&mut Session) -> Outc
         let mut session = Session::open(common)?;
         let outcome = command(&mut session).await;
         let signed_in = session.client.token().is_some();
-        let outcome = outcome.map_err(|failure| hint_to_log_in(failure, signed_in));
+        let outcome = outcome.map_err(|failure| hint(failure, signed_in));
         let kept = session.keep().await;
         outcome.and(kept)
     })

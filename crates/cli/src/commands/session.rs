@@ -30,10 +30,11 @@ impl Session {
         let logins = Logins::of_user();
         let servers: Vec<String> = common.server.iter().map(|url| canonical(url)).collect();
         let found = logins.find(&servers)?;
-        let kept = found.unwrap_or(Login {
+        let unknown = Login {
             servers: servers.clone(),
             ..Login::default()
-        });
+        };
+        let kept = found.filter(|_| !common.new_cluster).unwrap_or(unknown);
         let mut nodes = servers;
         nodes.extend(kept.servers.iter().chain(&kept.members).cloned());
         let builder = nodes
@@ -41,6 +42,7 @@ impl Session {
             .fold(Client::builder(), |builder, url| builder.endpoint(url));
         let mut client = builder
             .index(kept.index)
+            .cluster(kept.cluster.clone())
             .deadline(common.timeout())
             .build()?;
         if let Some(id) = &common.request_id {
@@ -88,7 +90,8 @@ impl Session {
             return Ok(());
         }
         self.login.index = self.client.index();
-        if self.login.members.is_empty() || self.login.token != self.kept.token {
+        let known = !self.login.members.is_empty() && self.login.cluster.is_some();
+        if !known || self.login.token != self.kept.token {
             // Not knowing the others is no reason to fail what has been done.
             let _ = self
                 .client
@@ -97,6 +100,7 @@ impl Session {
                 .await;
         }
         self.login.members = self.client.endpoints();
+        self.login.cluster = self.client.cluster_id().map(str::to_owned);
         if self.login == self.kept {
             Ok(())
         } else {
@@ -125,12 +129,20 @@ fn canonical(url: &str) -> String {
     }
 }
 
-/// Adds to a denial what to do about it.
-pub fn hint_to_log_in(failure: Failure, signed_in: bool) -> Failure {
+/// Adds to a refusal what to do about it.
+pub fn hint(failure: Failure, signed_in: bool) -> Failure {
     match failure.exit {
         Exit::Denied if !signed_in => Failure {
             message: format!(
                 "{}: sign in with `consorcio account login NAME`",
+                failure.message
+            ),
+            ..failure
+        },
+        Exit::OtherCluster => Failure {
+            message: format!(
+                "{}. If its data were lost, stop it and join it anew; if a new cluster is meant, \
+                 add --new-cluster once",
                 failure.message
             ),
             ..failure

@@ -24,6 +24,7 @@ pub async fn compose(
     stop: CancellationToken,
 ) -> Outcome {
     let options = options(settings, data)?;
+    let founds = options.join.is_none() && data.is_new();
     if options.join.is_some() {
         info!("asking the cluster to be let in");
     }
@@ -33,6 +34,9 @@ pub async fn compose(
         () = stop.cancelled() => return Ok(()),
     };
     let engine = started.map_err(|error| refusal(settings, &error))?;
+    if founds {
+        say_founded(&engine, settings);
+    }
     let config = Config {
         demo: settings.demo,
         ..Config::default()
@@ -44,15 +48,22 @@ pub async fn compose(
             () = stop.cancelled() => Ok(()),
         }
     };
-    let outcome = run(door, setup, &stop).await;
+    let failed = async {
+        tokio::select! {
+            reason = engine.failed() => Err(end_of(settings, &reason)),
+            () = stop.cancelled() => Ok(()),
+        }
+    };
+    let outcome = run(door, setup, failed, &stop).await;
     engine.stop().await;
     outcome
 }
 
-/// Serves until `stop`; an error of either part stops the other.
+/// Serves until `stop`; an error of any part stops the others.
 async fn run(
     door: impl Future<Output = std::io::Result<()>>,
     setup: impl Future<Output = Outcome>,
+    failed: impl Future<Output = Outcome>,
     stop: &CancellationToken,
 ) -> Outcome {
     let door = async {
@@ -68,8 +79,15 @@ async fn run(
         }
         done
     };
-    let (served, done) = tokio::join!(door, setup);
-    served.and(done)
+    let failed = async {
+        let failed = failed.await;
+        if failed.is_err() {
+            stop.cancel();
+        }
+        failed
+    };
+    let (served, done, failed) = tokio::join!(door, setup, failed);
+    failed.and(served).and(done)
 }
 
 fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
@@ -84,8 +102,28 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
     })
 }
 
+/// No data and no token: right for the first node, wrong for one that lost its disk.
+fn say_founded(engine: &Engine, settings: &Settings) {
+    warn!(
+        cluster = engine.cluster(),
+        "{} had no data and no token to join with: it has founded a NEW cluster, which shares \
+         nothing with any other. If it was a member before, stop it, empty its data directory and \
+         start it with --join",
+        settings.name
+    );
+}
+
 fn refusal(settings: &Settings, error: &StartError) -> Failure {
     Failure::failed(format!("{} cannot start: {error}", settings.name))
+}
+
+/// The engine cannot go on, and neither can the process: a new start begins from what is durable.
+fn end_of(settings: &Settings, reason: &str) -> Failure {
+    Failure::failed(format!(
+        "{} cannot go on and stops: {reason}. If that is so again after a restart, move its data \
+         directory away and join it anew",
+        settings.name
+    ))
 }
 
 /// What the first start adds, and the secret for those who will join.

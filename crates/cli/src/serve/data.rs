@@ -17,6 +17,7 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug)]
 pub struct Data {
     dir: PathBuf,
+    new: bool,
     _lock: File,
 }
 
@@ -30,6 +31,7 @@ impl Data {
             ))
         };
         make_dir(dir).map_err(|error| fail(&error))?;
+        let new = is_empty(dir).map_err(|error| fail(&error))?;
         let mut lock = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -45,6 +47,7 @@ impl Data {
         note_owner(&mut lock).map_err(|error| fail(&error))?;
         Ok(Data {
             dir: dir.to_owned(),
+            new,
             _lock: lock,
         })
     }
@@ -52,6 +55,11 @@ impl Data {
     /// The directory.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// True if no node has kept anything here before.
+    pub fn is_new(&self) -> bool {
+        self.new
     }
 
     /// Writes a secret into a file that only the owner may read, whole or not at all.
@@ -76,6 +84,14 @@ fn make_dir(dir: &Path) -> io::Result<()> {
         .create(dir)?;
     // One that was there before may be open to others: it holds secrets and password hashes.
     fs::set_permissions(dir, fs::Permissions::from_mode(0o700))
+}
+
+/// A start that failed early leaves its lock file behind and nothing else.
+fn is_empty(dir: &Path) -> io::Result<bool> {
+    let mut entries = fs::read_dir(dir)?;
+    entries.try_fold(true, |empty, entry| {
+        Ok(empty && entry?.file_name() == LOCK_FILE)
+    })
 }
 
 /// The process id is for the reader of the message below; the lock is what counts.
@@ -106,8 +122,13 @@ mod tests {
         let refused = Data::claim(&dir).unwrap_err();
         let owner = format!("process {} uses it", std::process::id());
         assert!(refused.message.contains(&owner), "{refused}");
+        assert!(first.is_new());
         drop(first);
-        Data::claim(&dir).unwrap();
+        let second = Data::claim(&dir).unwrap();
+        assert!(second.is_new());
+        second.write_secret(TOKEN_FILE, "one").unwrap();
+        drop(second);
+        assert!(!Data::claim(&dir).unwrap().is_new());
     }
 
     #[test]

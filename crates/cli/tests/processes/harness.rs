@@ -183,6 +183,11 @@ impl Server {
         eventually("the node stops", async || child.try_wait().unwrap()).await
     }
 
+    /// How the process ended by itself, once it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().unwrap()
+    }
+
     /// What the node has logged.
     pub fn logged(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()

@@ -114,3 +114,67 @@ async fn one_survivor_starts_over() {
     assert_eq!(posts.posts[0].title, "Acta");
     client.publish("Obras", &post).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_lost_its_disk_is_not_taken_for_the_cluster_it_was_in() {
+    let mut cluster = Cluster::start(3).await;
+    let config = cluster.dir.path().join("config");
+    let third = cluster.nodes[2].url();
+    let login = run(&config, &third, &["account", "login", "admin"]);
+    assert!(login.status.success(), "{}", stderr(&login));
+    cluster.nodes[2].kill();
+    std::fs::remove_dir_all(&cluster.nodes[2].data).unwrap();
+    cluster.nodes[2].start(None);
+    cluster.nodes[2].ready().await;
+    eventually("it says what it did", async || {
+        let logged = cluster.nodes[2].logged();
+        let warned = logged.contains("has founded a NEW cluster")
+            && logged.contains("looks for one of its own at this address");
+        warned.then_some(())
+    })
+    .await;
+    // The others answer in its place.
+    let added = run(&config, &third, &["area", "add", "Obras"]);
+    assert!(added.status.success(), "{}", stderr(&added));
+    let areas = cluster.admin().await.areas().await.unwrap().areas;
+    assert_eq!(areas.len(), 1);
+
+    // Without them it is refused, until the user says that it is meant.
+    cluster.nodes[0].kill();
+    cluster.nodes[1].kill();
+    let alone = ["area", "list", "--timeout", "3"];
+    let refused = run(&config, &third, &alone);
+    assert_ne!(refused.status.code(), Some(0), "{}", stdout(&refused));
+    let login = ["account", "login", "admin", "--new-cluster"];
+    let login = run(&config, &third, &login);
+    assert!(login.status.success(), "{}", stderr(&login));
+    let areas = run(&config, &third, &alone);
+    assert!(areas.status.success(), "{}", stderr(&areas));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_founded_anew_is_told_from_the_one_that_is_remembered() {
+    let mut cluster = Cluster::start(1).await;
+    let config = cluster.dir.path().join("config");
+    let server = cluster.nodes[0].url();
+    let register = run(&config, &server, &["account", "register", "ana"]);
+    assert!(register.status.success(), "{}", stderr(&register));
+    cluster.nodes[0].kill();
+    std::fs::remove_dir_all(&cluster.nodes[0].data).unwrap();
+    cluster.nodes[0].start(None);
+    cluster.nodes[0].ready().await;
+    for command in [&["area", "list"][..], &["account", "register", "ana"]] {
+        let refused = run(&config, &server, command);
+        assert_eq!(refused.status.code(), Some(7), "{}", stderr(&refused));
+        assert!(
+            stderr(&refused).contains("add --new-cluster once"),
+            "{}",
+            stderr(&refused)
+        );
+    }
+    let meant = ["account", "register", "ana", "--new-cluster"];
+    let register = run(&config, &server, &meant);
+    assert!(register.status.success(), "{}", stderr(&register));
+    let areas = run(&config, &server, &["area", "list"]);
+    assert!(areas.status.success(), "{}", stderr(&areas));
+}

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +14,8 @@ use tokio::sync::{Semaphore, mpsc};
 use super::client::{frame, unframe};
 use super::handshake::{self, Halves};
 use super::wire::{
-    self, AppendAnswer, AppendRequest, Purpose, Request, Response, SnapshotAnswer, SnapshotEnd,
-    SnapshotStart,
+    self, AppendAnswer, AppendRequest, Purpose, Refusal, Request, Response, SnapshotAnswer,
+    SnapshotEnd, SnapshotStart,
 };
 use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Transport};
 use crate::node::Node;
@@ -55,7 +56,7 @@ pub async fn run<E: Env>(node: Node<E>) {
                     drop(permit);
                     match greeted {
                         Ok(Ok(hello)) => serve(this, halves, hello.purpose).await,
-                        Ok(Err(error)) => tracing::debug!(%error, "a peer was turned away"),
+                        Ok(Err(error)) => turned_away(&this, &error),
                         Err(_) => tracing::debug!("a peer did not say who it is in time"),
                     }
                 };
@@ -66,6 +67,21 @@ pub async fn run<E: Env>(node: Node<E>) {
                 E::Runtime::sleep(ACCEPT_RETRY).await;
             }
         }
+    }
+}
+
+/// Members of another cluster that look for one of theirs at this node's address are a sign that
+/// this node was one of them and has lost its data: said once.
+fn turned_away<E: Env>(node: &Node<E>, error: &io::Error) {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let stranger = matches!(inner, Some(Refusal::Cluster));
+    if stranger && !node.inner.missed.swap(true, Ordering::Relaxed) {
+        tracing::warn!(
+            "a node of another cluster looks for one of its own at this address: if this node was \
+             that one and has lost its data, stop it, empty its data directory and join it anew"
+        );
+    } else {
+        tracing::debug!(%error, "a peer was turned away");
     }
 }
 

@@ -11,6 +11,7 @@
 //! when another node needs it.
 
 pub mod readers;
+mod signs;
 pub mod store;
 
 use std::io;
@@ -30,7 +31,9 @@ use tokio::sync::{Notify, broadcast};
 
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
+use crate::agreement::Trail;
 use crate::env::{Disk, Env, File};
+use crate::fault::Failure;
 use crate::log::Log;
 use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
 
@@ -64,6 +67,8 @@ struct Shared<E: Env> {
     log: Log<E>,
     store: Mutex<Store>,
     standing: Mutex<Standing>,
+    /// Where the state stood lately.
+    trail: Mutex<Trail>,
     /// Rung when `standing` moves.
     moved: Notify,
     /// Rung when something is applied and not committed.
@@ -74,6 +79,8 @@ struct Shared<E: Env> {
     durable: Mutex<Option<Meta>>,
     /// False while the disk is full.
     room: AtomicBool,
+    /// Why nothing can be committed any more.
+    failure: Failure,
     events: broadcast::Sender<Arc<[Event]>>,
     readers: Arc<Readers<E>>,
 }
@@ -110,17 +117,21 @@ impl<E: Env> State<E> {
             Ok((store, durable))
         })
         .await?;
+        let mut trail = Trail::default();
+        trail.note(&store.standing());
         let state = State {
             shared: Arc::new(Shared {
                 data: data.to_owned(),
                 log: log.clone(),
                 standing: Mutex::new(store.standing()),
+                trail: Mutex::new(trail),
                 store: Mutex::new(store),
                 moved: Notify::new(),
                 dirty: Notify::new(),
                 hurry: Notify::new(),
                 durable: Mutex::new(None),
                 room: AtomicBool::new(true),
+                failure: Failure::default(),
                 events: broadcast::Sender::new(EVENTS_MAX),
                 readers: Readers::new(env.clone(), path),
             }),
@@ -267,7 +278,7 @@ impl<E: Env> State<E> {
         *lock(&self.shared.durable) = applied.is_some().then(|| meta((applied, membership)));
     }
 
-    /// Commits behind the log until the state is dropped.
+    /// Commits behind the log until the state is dropped, or cannot be committed any more.
     async fn keep_committing(self) {
         let shared = Arc::downgrade(&self.shared);
         drop(self);
@@ -279,10 +290,14 @@ impl<E: Env> State<E> {
             E::Runtime::select2(waiting, E::Runtime::sleep(Duration::from_secs(1))).await;
             let hurry = state.shared.hurry.notified();
             E::Runtime::select2(hurry, E::Runtime::sleep(COMMIT_INTERVAL)).await;
-            if let Err(error) = state.commit().await {
-                tracing::warn!(%error, "the state could not be committed; it is tried again");
-                state.shared.room.store(false, Ordering::Relaxed);
-                state.shared.dirty.notify_one();
+            match state.commit().await {
+                Ok(()) => {}
+                Err(fault @ Fault::DiskFull) => {
+                    tracing::warn!(%fault, "the state could not be committed; it is tried again");
+                    state.shared.room.store(false, Ordering::Relaxed);
+                    state.shared.dirty.notify_one();
+                }
+                Err(fault) => return state.shared.failure.note(fault.to_string()),
             }
         }
     }
@@ -333,6 +348,7 @@ impl<E: Env> Shared<E> {
         let now = store.standing();
         let mut standing = lock(&self.standing);
         if now.applied >= standing.applied {
+            lock(&self.trail).note(&now);
             *standing = now;
         }
         drop(standing);

@@ -8,6 +8,7 @@ use domain::{Action, Reply};
 use engine::{Consistency, Position, Served};
 
 use super::{App, Caller, Written, odd_reply};
+use crate::attempts::Verdict;
 use crate::problem::{Kind, Trouble, bad_name};
 use crate::token::Secret;
 
@@ -29,7 +30,7 @@ impl App {
         password: &str,
     ) -> Result<(i64, Name, Written), Trouble> {
         let name = Name::parse(name).map_err(bad_name("name"))?;
-        let password_hash = self.passwords.hash("password", password).await?;
+        let password_hash = self.hash_for_registration(caller, password).await?;
         // An account belongs to nobody yet, whoever is signed in.
         let anybody = Caller {
             token: None,
@@ -44,6 +45,21 @@ impl App {
             Reply::Account { id } => Ok((id, name, written)),
             ref other => Err(odd_reply(other)),
         }
+    }
+
+    /// Hashes a new member's password, which counts for the address it comes from.
+    async fn hash_for_registration(
+        &self,
+        caller: &Caller,
+        password: &str,
+    ) -> Result<String, Trouble> {
+        let counted = self.attempts.register(caller.address, Instant::now());
+        counted.map_err(|wait| too_many("many accounts were made from this address", wait))?;
+        let hashed = self.passwords.hash("password", password).await;
+        if hashed.is_err() {
+            self.attempts.not_registered(caller.address, Instant::now());
+        }
+        hashed
     }
 
     /// Opens a session. A retry opens another one: a token is never stored, so it cannot be
@@ -139,18 +155,18 @@ impl App {
         // A name that nobody can have is treated like one that nobody has.
         let name = Name::parse(name).ok();
         let key = name.as_ref().map_or("", Name::key);
-        let address = caller.address.to_string();
-        take(&self.failures_by_address, &address)?;
-        take(&self.failures_by_name, key)?;
+        let begun = self.attempts.begin(key, caller.address, Instant::now());
+        let attempt = begun.map_err(|wait| too_many("too many wrong passwords", wait))?;
         let account = self.find_account(name.clone()).await;
         let stored = account.as_ref().ok().and_then(Option::as_ref);
         let hash = stored.map(|account| account.password_hash.as_str());
         let right = self.passwords.matches(password, hash).await;
-        // What the node could not decide is nobody's failure.
-        if !matches!((&account, &right), (Ok(_), Ok(false))) {
-            self.failures_by_address.give_back(&address, Instant::now());
-            self.failures_by_name.give_back(key, Instant::now());
-        }
+        let verdict = match (&account, &right) {
+            (Ok(Some(_)), Ok(true)) => Verdict::Right,
+            (Ok(_), Ok(_)) => Verdict::Wrong,
+            _ => Verdict::Undecided,
+        };
+        self.attempts.end(&attempt, verdict, Instant::now());
         match (account?, right?) {
             (Some(account), true) => Ok(account),
             _ => Err(wrong_credentials()),
@@ -169,11 +185,9 @@ impl App {
     }
 }
 
-fn take(limiter: &crate::limiter::Limiter, key: &str) -> Result<(), Trouble> {
-    limiter.take(key, Instant::now()).map_err(|wait| {
-        let detail = "too many wrong passwords; wait before the next attempt";
-        Trouble::new(Kind::TooManyAttempts, detail).retry_after_ms(wait.as_millis() as u64)
-    })
+fn too_many(what: &str, wait: Duration) -> Trouble {
+    let detail = format!("{what}; wait before the next attempt");
+    Trouble::new(Kind::TooManyAttempts, detail).retry_after_ms(wait.as_millis() as u64)
 }
 
 fn wrong_credentials() -> Trouble {

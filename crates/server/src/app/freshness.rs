@@ -98,7 +98,9 @@ impl App {
             let newest = self.engine.read(Consistency::Linearizable, query.clone());
             match tokio::time::timeout(NEWEST_WAIT, newest).await {
                 Ok(Ok(answer)) => return Ok(answer),
-                Ok(Err(error @ (ReadError::Failed(_) | ReadError::Stopping))) => {
+                Ok(Err(
+                    error @ (ReadError::Failed(_) | ReadError::Stopping | ReadError::Outvoted),
+                )) => {
                     return Err(error.into());
                 }
                 Ok(Err(

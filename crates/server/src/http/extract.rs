@@ -36,6 +36,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Trouble;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Trouble> {
+        right_cluster(&parts.headers, app)?;
         let bearer = bearer(&parts.headers)?;
         let from_cookie = cookie(&parts.headers, SESSION_COOKIE).filter(|_| bearer.is_none());
         if from_cookie.is_some() && !parts.method.is_safe() {
@@ -57,6 +58,20 @@ impl FromRequestParts<App> for Caller {
             address: address(parts, app.config.trust_forwarded_for),
         })
     }
+}
+
+/// A client that has known the cluster before must not take another one for it: not a node that
+/// lost its disk and founded one of its own, at the same address.
+fn right_cluster(headers: &HeaderMap, app: &App) -> Result<(), Trouble> {
+    let Some(meant) = header(headers, headers::CLUSTER)? else {
+        return Ok(());
+    };
+    let own = app.engine.cluster();
+    if meant == own {
+        return Ok(());
+    }
+    let detail = format!("this node belongs to the cluster {own}, not to the one that is meant");
+    Err(Trouble::new(Kind::WrongCluster, detail))
 }
 
 /// The token in `Authorization`. Anything else there is an error, not an anonymous request.

@@ -16,6 +16,9 @@ const CATCH_UP_MS: u64 = 500;
 /// When to try again after a full disk: people make space, not machines.
 const DISK_FULL_MS: u64 = 30_000;
 
+/// When to try again on a node that is to be replaced: others serve.
+const OUTVOTED_MS: u64 = 60_000;
+
 impl From<Rejection> for Trouble {
     fn from(rejection: Rejection) -> Self {
         match rejection {
@@ -100,8 +103,13 @@ impl From<WriteError> for Trouble {
             WriteError::Stopping => {
                 Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
             }
+            WriteError::Outvoted => outvoted(detail),
         }
     }
+}
+
+fn outvoted(detail: String) -> Trouble {
+    Trouble::new(Kind::Outvoted, detail).retry_after_ms(OUTVOTED_MS)
 }
 
 impl From<ReadError> for Trouble {
@@ -116,6 +124,7 @@ impl From<ReadError> for Trouble {
                 Trouble::new(Kind::Behind, detail).retry_after_ms(CATCH_UP_MS)
             }
             ReadError::Failed(_) => Trouble::internal(detail),
+            ReadError::Outvoted => outvoted(detail),
             ReadError::Stopping => Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS),
         }
     }

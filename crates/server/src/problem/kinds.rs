@@ -31,6 +31,8 @@ pub(crate) enum Kind {
     OutcomeUnknown,
     Stopping,
     DiskFull,
+    WrongCluster,
+    Outvoted,
 }
 
 /// What there is to say about a kind.
@@ -67,7 +69,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 26] = [
+static FACTS: [Facts; 28] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -252,6 +254,22 @@ static FACTS: [Facts; 26] = [
         status: 507,
         title: "The disk is full",
         advice: "Nothing was done. Reading goes on; writing works again once there is space.",
+    },
+    Facts {
+        kind: Kind::WrongCluster,
+        name: "wrong-cluster",
+        status: 421,
+        title: "This node belongs to another cluster",
+        advice: "Nothing was done. A node that lost its data and was started without the token \
+                 has founded a cluster of its own: stop it, empty its data directory, join it.",
+    },
+    Facts {
+        kind: Kind::Outvoted,
+        name: "outvoted",
+        status: 503,
+        title: "The state of this node differs from the others'",
+        advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
+                 data directory away and joins it anew.",
     },
 ];
 

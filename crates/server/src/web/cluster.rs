@@ -169,6 +169,11 @@ fn role(visit: &Visit, role: Role) -> &'static str {
 fn contact(visit: &Visit, node: &NodeStatus) -> String {
     let yes = visit.t("sí", "yes");
     let no = visit.t("no", "no");
+    if node.differs {
+        return visit
+            .t("no: sus datos difieren", "no: its data differ")
+            .to_owned();
+    }
     match (node.healthy, node.round_trip_us, node.last_contact_ms) {
         (true, Some(us), _) => format!("{yes}, {}.{} ms", us / 1000, us % 1000 / 100),
         (true, None, _) => yes.to_owned(),

@@ -64,6 +64,8 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::OutcomeUnknown => "No sabemos si se ha guardado",
         Kind::Stopping => "Este nodo se está apagando",
         Kind::DiskFull => "No queda sitio en el disco",
+        Kind::WrongCluster => "Este nodo es de otro grupo",
+        Kind::Outvoted => "Los datos de este nodo no coinciden con los de los demás",
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 use server::Config;
 
-use crate::site::{ADMIN_PASSWORD, Ask, PASSWORD, Site, config, until};
+use crate::site::{ADMIN_PASSWORD, Answer, Ask, PASSWORD, Site, config, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_registers_logs_in_and_out() {
@@ -209,24 +209,66 @@ async fn administrators_list_the_accounts_in_pages() {
     site.stop().await;
 }
 
+/// Signs in from an address, as a trusted proxy tells it.
+async fn sign_in_from(site: &Site, address: &str, name: &str, password: &str) -> Answer {
+    let body = json!({ "name": name, "password": password });
+    let ask = Ask::new("POST", "/v1/sessions").header("X-Forwarded-For", address);
+    site.send(ask.json(&body)).await
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn guessing_is_slowed_down_by_name() {
+async fn guessing_at_a_name_from_elsewhere_keeps_its_member_out_of_nowhere() {
     let mut config = config();
-    config.limits.login_failures_per_name = 3;
+    config.trust_forwarded_for = true;
+    config.limits.login_failures_per_name_and_address = 2;
+    config.limits.login_failures_per_name = 6;
     let site = Site::with(config).await;
     site.member("ana").await;
-    let wrong = json!({ "name": "ana", "password": "adivina adivinanza" });
-    for _ in 0..3 {
-        site.post("/v1/sessions", None, &wrong)
-            .await
-            .is_problem(401, "wrong-credentials");
+    let (home, wrong) = ("2001:db8::1", "adivina adivinanza");
+    let at_home = sign_in_from(&site, home, "ana", PASSWORD).await;
+    assert_eq!(at_home.status, 201, "{at_home:?}");
+    for address in ["10.0.0.1", "10.0.0.2", "10.0.0.3"] {
+        for _ in 0..2 {
+            let guess = sign_in_from(&site, address, "ana", wrong).await;
+            guess.is_problem(401, "wrong-credentials");
+        }
     }
-    let right = json!({ "name": "ana", "password": PASSWORD });
-    let refused = site.post("/v1/sessions", None, &right).await;
-    refused.is_problem(429, "too-many-attempts");
-    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
-    assert!((1..=300).contains(&wait), "{wait}");
+    for address in ["10.0.0.1", "10.0.0.4"] {
+        let refused = sign_in_from(&site, address, "ana", PASSWORD).await;
+        refused.is_problem(429, "too-many-attempts");
+        let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=300).contains(&wait), "{wait}");
+    }
+    // The same house by another of its addresses.
+    let at_home = sign_in_from(&site, "2001:db8::2", "ana", PASSWORD).await;
+    assert_eq!(at_home.status, 201, "{at_home:?}");
     site.log_in("admin", ADMIN_PASSWORD).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn accounts_are_not_made_in_bulk_from_one_address() {
+    let mut config = config();
+    config.trust_forwarded_for = true;
+    config.limits.registrations_per_address = 2;
+    let site = Site::with(config).await;
+    let register = |address: &'static str, name: &str, password: &str| {
+        let body = json!({ "name": name, "password": password });
+        let ask = Ask::new("POST", "/v1/accounts").header("X-Forwarded-For", address);
+        site.send(ask.json(&body))
+    };
+    for (name, password, status) in [
+        ("a1", PASSWORD, 201),
+        ("a2", "x", 422),
+        ("a2", PASSWORD, 201),
+    ] {
+        let answer = register("1.2.3.4", name, password).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+    }
+    register("1.2.3.4", "a3", PASSWORD)
+        .await
+        .is_problem(429, "too-many-attempts");
+    assert_eq!(register("5.6.7.8", "a3", PASSWORD).await.status, 201);
     site.stop().await;
 }
 

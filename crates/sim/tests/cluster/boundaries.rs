@@ -166,3 +166,28 @@ fn a_full_disk_refuses_writes_answers_reads_and_recovers() {
         assert!(matches!(last, Reading::Found(Some(entry)) if entry.version == 1));
     });
 }
+
+#[test]
+fn a_disk_that_cannot_sync_ends_the_node_and_not_the_cluster() {
+    World::new(1, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let leader = cluster.leader().await;
+        let node = cluster.running(leader).unwrap();
+        sim.disk(leader).fail_syncs();
+        let (writing, proposal) = (node.clone(), put("a", vec![1], Some("a")));
+        // Whatever comes of it: the others may have it.
+        drop(
+            sim.on(leader, async move { writing.write(proposal).await })
+                .await,
+        );
+        let watched = node.clone();
+        let reason = sim.on(leader, async move { watched.failed().await }).await;
+        assert!(!reason.unwrap().is_empty());
+        assert!(!node.is_ready());
+        drop(node);
+        cluster.stop(leader).await;
+        cluster.start(leader);
+        cluster.until_running(leader).await;
+        cluster.until_equal().await;
+    });
+}

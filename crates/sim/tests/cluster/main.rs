@@ -9,5 +9,6 @@ mod boundaries;
 mod clients;
 mod harness;
 mod leaders;
+mod readiness;
 mod snapshots;
 mod storms;

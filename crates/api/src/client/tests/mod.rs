@@ -409,3 +409,31 @@ fn an_endpoint_is_an_http_url_with_a_host() {
     }
     assert!(Client::builder().build().is_err());
 }
+
+#[tokio::test]
+async fn a_node_of_another_cluster_is_left_for_one_that_is_meant() {
+    let stranger = Fake::start(|_, _| problem(421, "wrong-cluster", None)).await;
+    let ours = Fake::start(|_, _| made(1)).await;
+    let build = |endpoints: &[&str]| {
+        let builder = Client::builder().learn(false).cluster(Some("c1".into()));
+        let with = |builder: super::Builder, url: &&str| builder.endpoint(*url);
+        endpoints.iter().fold(builder, with).build().unwrap()
+    };
+    let both = build(&[&stranger.base, &ours.base]);
+    for _ in 0..2 {
+        assert_eq!(both.add_area(&area("Obras")).await.unwrap().id, 1);
+    }
+    assert_eq!(stranger.seen().len(), 1, "it is not asked again");
+    let seen = ours.seen();
+    let told: Vec<_> = seen.iter().map(|s| s.header("consorcio-cluster")).collect();
+    assert_eq!(told, [Some("c1".into()), Some("c1".into())]);
+
+    let start = Instant::now();
+    let error = build(&[&stranger.base]).add_area(&area("Obras")).await;
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, Error::Unavailable(p) if p.status == 421),
+        "{error:?}"
+    );
+    assert!(start.elapsed() < Duration::from_secs(2), "said at once");
+}

@@ -57,7 +57,7 @@ async fn existing(app: &App, caller: &Caller, area: AreaRef) -> Result<Served<i6
 /// The cluster as this node sees it
 #[utoipa::path(get, path = "/v1/cluster", tag = "cluster", security(()),
     responses((status = 200, body = Cluster)))]
-pub(super) async fn show(State(app): State<App>) -> axum::Json<Cluster> {
+pub(super) async fn show(State(app): State<App>, _caller: Caller) -> axum::Json<Cluster> {
     axum::Json(app.cluster())
 }
 

@@ -34,11 +34,11 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     if app.engine.is_ready() && !app.stopping.is_cancelled() {
         return Json(health(&app, "ready")).into_response();
     }
-    (
-        StatusCode::SERVICE_UNAVAILABLE,
-        Json(health(&app, "not ready")),
-    )
-        .into_response()
+    let why = match app.engine.is_outvoted() {
+        true => "out of service: its state differs from the others'",
+        false => "not ready",
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, Json(health(&app, why))).into_response()
 }
 
 fn health(app: &App, status: &str) -> Health {

@@ -1,0 +1,143 @@
+//! At the same index all nodes must have the same state hash. A node that differs from a majority
+//! of the voters takes itself out: it answers nothing more, and leaves the lead to another.
+//!
+//! ```text
+//!   pulse of another: index 7, hash b ─┐
+//!   own trail: … (6, x) (7, a) (8, y) ─┴─▶ they differ
+//! ```
+//!
+//! The hash is a chain, so a difference stays, and is found at any later index that both know.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
+use openraft_rt::AsyncRuntime;
+
+use crate::env::Env;
+use crate::node::{Leader, Node, lock};
+use crate::state::store::Standing;
+use crate::types::NodeId;
+
+/// Places remembered, 40 bytes each: some seconds of full load, and a health check is younger.
+const TRAIL_MAX: usize = 4096;
+
+/// The hashes that a state had at its last indexes.
+#[derive(Debug, Default)]
+pub(crate) struct Trail(VecDeque<(u64, [u8; 32])>);
+
+impl Trail {
+    /// Notes where the state stands now.
+    pub fn note(&mut self, standing: &Standing) {
+        let Some(applied) = standing.applied else {
+            return;
+        };
+        if self
+            .0
+            .back()
+            .is_some_and(|(last, _)| *last >= applied.index)
+        {
+            return;
+        }
+        if self.0.len() == TRAIL_MAX {
+            self.0.pop_front();
+        }
+        self.0.push_back((applied.index, standing.hash.0));
+    }
+
+    /// The hash at an index, if the state stopped there between two stretches.
+    pub fn at(&self, index: u64) -> Option<[u8; 32]> {
+        let place = self.0.binary_search_by_key(&index, |(index, _)| *index);
+        place.ok().map(|place| self.0[place].1)
+    }
+}
+
+impl<E: Env> Node<E> {
+    /// Compares what the others last told with the own state, and draws the consequence.
+    pub(crate) fn compare_states(&self) {
+        let voters: Vec<NodeId> = self.raft().voter_ids().collect();
+        let mut differing = 0;
+        for (id, known) in lock(&self.inner.health).iter_mut() {
+            let pulse = known.pulse();
+            let own = self.state().hash_at(pulse.applied);
+            if let Some(own) = own {
+                let differs = own != pulse.state_hash;
+                if differs && !known.differs {
+                    let (node, index) = (&pulse.name, pulse.applied);
+                    tracing::error!(node, index, "its state differs from this node's");
+                }
+                known.differs = differs;
+            }
+            differing += usize::from(known.differs && voters.contains(id));
+        }
+        // More than half of all voters, so that it is this node that is wrong.
+        if differing > voters.len() / 2 && !self.inner.outvoted.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                "the state of this node differs from that of a majority: it serves nothing any \
+                 more. Stop it, move its data directory away and join it anew"
+            );
+            self.raft().runtime_config().elect(false);
+            drop(E::Runtime::spawn(leave_the_lead(self.clone())));
+        }
+    }
+
+    /// True once the state of this node was found to differ from that of a majority. It stays so
+    /// until the process ends.
+    pub fn is_outvoted(&self) -> bool {
+        self.inner.outvoted.load(Ordering::Relaxed)
+    }
+
+    /// True if another node's state was last found to differ from this node's.
+    pub(crate) fn differs(&self, id: NodeId) -> bool {
+        lock(&self.inner.health)
+            .get(&id)
+            .is_some_and(|known| known.differs)
+    }
+}
+
+async fn leave_the_lead<E: Env>(node: Node<E>) {
+    let others = node
+        .raft()
+        .voter_ids()
+        .filter(|id| *id != node.identity().id);
+    let successor = others.max_by_key(|id| node.last_pulse(*id).map_or(0, |pulse| pulse.applied));
+    let Some(successor) = successor.filter(|_| node.leader() == Leader::Me) else {
+        return;
+    };
+    if let Err(error) = node.raft().trigger().transfer_leader(successor).await {
+        tracing::warn!(%error, "leadership could not be handed over");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::LogId;
+    use domain::StateHash;
+    use openraft::impls::leader_id_std::LeaderId;
+    use openraft::vote::RaftLeaderIdExt as _;
+
+    fn standing(index: u64) -> Standing {
+        Standing {
+            applied: Some(LogId::new(LeaderId::new_committed(1, 1), index)),
+            committed: None,
+            hash: StateHash([index as u8; 32]),
+        }
+    }
+
+    #[test]
+    fn a_trail_knows_its_last_places_and_is_bounded() {
+        let mut trail = Trail::default();
+        trail.note(&Standing::default());
+        for index in (0..3 * TRAIL_MAX as u64).step_by(2) {
+            trail.note(&standing(index));
+            trail.note(&standing(index));
+        }
+        assert_eq!(trail.0.len(), TRAIL_MAX);
+        let newest = 3 * TRAIL_MAX as u64 - 2;
+        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
+        assert_eq!(trail.at(newest - 1), None, "it did not stop there");
+        assert_eq!(trail.at(0), None, "long ago");
+        trail.note(&standing(newest - 10));
+        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
+    }
+}
