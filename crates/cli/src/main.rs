@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, news};
+use commands::{account, area, cluster, kv, lottery, news};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -52,6 +52,7 @@ enum Role {
     News(news::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
+    Lottery(lottery::Args),
     Bench(bench::Args),
 }
 
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Role::News(args) => news::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::Lottery(args) => lottery::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
         }

@@ -20,6 +20,7 @@ mod endpoints;
 mod error;
 mod events;
 mod keys;
+mod lotteries;
 mod members;
 mod news;
 mod send;
