@@ -168,6 +168,67 @@ fn a_full_disk_refuses_writes_answers_reads_and_recovers() {
 }
 
 #[test]
+fn a_full_disk_stops_no_compaction_for_good() {
+    World::new(2, 1).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let node = cluster.running(NODE).unwrap();
+        let write = |number: u32| {
+            let (node, key) = (node.clone(), key(number % WRITES));
+            let proposal = put(&key, vec![number as u8; VALUE_BYTES], None);
+            sim.on(NODE, async move { node.write(proposal).await })
+        };
+        write(0).await.unwrap().unwrap();
+        let seen = cluster.get(NODE, Consistency::Linearizable, &key(0)).await;
+        assert!(matches!(seen, Reading::Found(Some(_))), "{seen:?}");
+        let mut number = 1;
+        for _ in 0..4 {
+            // Each time the log has outgrown its threshold, and there is no room to compact it.
+            sim.disk(NODE)
+                .set_capacity_bytes(Some(sim.disk(NODE).used_bytes() + 150_000));
+            while write(number).await.unwrap() != Err(WriteError::DiskFull) {
+                number += 1;
+                assert!(number < 5_000, "the disk never was full");
+            }
+            sim.sleep(Duration::from_secs(5)).await;
+            let read = cluster.get(NODE, Consistency::Stale, &key(0)).await;
+            assert!(matches!(read, Reading::Found(Some(_))), "{read:?}");
+            sim.disk(NODE).set_capacity_bytes(None);
+            sim.sleep(Duration::from_secs(5)).await;
+            write(number).await.unwrap().unwrap();
+        }
+        let sizes = cluster.file_sizes(NODE, ".log");
+        assert!(sizes.len() <= 4, "the log was not purged: {sizes:?}");
+    });
+}
+
+#[test]
+fn a_full_follower_holds_nobody_up_and_catches_up() {
+    World::new(3, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let leader = cluster.leader().await;
+        let full = sim.nodes().into_iter().find(|node| *node != leader);
+        let full = full.unwrap();
+        let disk = sim.disk(full);
+        disk.set_capacity_bytes(Some(disk.used_bytes() + 50_000));
+        let applied = |node| cluster.running(node).unwrap().status().applied;
+        for number in 0..3 * WRITES {
+            let node = cluster.running(leader).unwrap();
+            let proposal = put(&key(number), vec![1; VALUE_BYTES], Some(&key(number)));
+            let writing = sim.on(leader, async move { node.write(proposal).await });
+            writing.await.unwrap().expect("the other two go on");
+        }
+        sim.sleep(Duration::from_secs(5)).await;
+        let (ahead, behind) = (applied(leader), applied(full));
+        assert!(behind < ahead, "it never was full: {behind} of {ahead}");
+        disk.set_capacity_bytes(None);
+        cluster.until_equal().await;
+        let last = key(3 * WRITES - 1);
+        let seen = cluster.get(full, Consistency::Linearizable, &last).await;
+        assert!(matches!(seen, Reading::Found(Some(_))), "{seen:?}");
+    });
+}
+
+#[test]
 fn a_disk_that_cannot_sync_ends_the_node_and_not_the_cluster() {
     World::new(1, 3).run(|sim| async move {
         let cluster = Cluster::form(sim.clone(), small()).await;

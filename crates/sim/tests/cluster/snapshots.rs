@@ -77,3 +77,23 @@ fn an_empty_node_joins_by_a_snapshot() {
         cluster.until_equal().await;
     });
 }
+
+#[test]
+fn a_snapshot_that_finds_no_room_is_taken_once_there_is_some() {
+    World::new(4, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        cluster.crash(LAGGARD, Crash::KillOnly);
+        outgrow_the_log(&cluster, 0).await;
+        let disk = sim.disk(LAGGARD);
+        disk.set_capacity_bytes(Some(disk.used_bytes() + 40_000));
+        cluster.start(LAGGARD);
+        let laggard = cluster.until_running(LAGGARD).await;
+        sim.sleep(Duration::from_secs(10)).await;
+        let leader = cluster.leader().await;
+        let ahead = cluster.running(leader).expect("it runs").status().applied;
+        let behind = laggard.status().applied;
+        assert!(behind < ahead, "there was room: {behind} of {ahead}");
+        disk.set_capacity_bytes(None);
+        cluster.until_equal().await;
+    });
+}
