@@ -242,7 +242,8 @@ pub(super) async fn winners(
         WinnersAnswer::NoLottery => return Err(Trouble::not_found("lottery")),
         WinnersAnswer::NoAgency => return Err(Trouble::not_found("agency")),
         WinnersAnswer::NotReady { open_agencies } => {
-            let detail = format!("agencies that have not closed: {open_agencies}");
+            let detail =
+                format!("it has not been drawn yet; agencies that are still open: {open_agencies}");
             return Err(Trouble::new(Kind::NotDrawn, detail));
         }
     };
