@@ -15,7 +15,12 @@ pub async fn lotteries(cluster: &Cluster, admin: &User, ana: &User) {
 }
 
 /// Has an agency's bets stored, as the lottery's own port would.
-async fn bets(cluster: &Cluster, agency: u32, numbers: &[u16]) -> api::types::BetsStored {
+async fn bets(
+    cluster: &Cluster,
+    lottery: &str,
+    agency: u32,
+    numbers: &[u16],
+) -> api::types::BetsStored {
     let client = cluster.admin().await;
     let bets = numbers.iter().map(|number| Bet {
         first_name: "Ana".to_owned(),
@@ -28,7 +33,7 @@ async fn bets(cluster: &Cluster, agency: u32, numbers: &[u16]) -> api::types::Be
         agency,
         bets: bets.collect(),
     };
-    client.store_bets("current", &batch).await.unwrap()
+    client.store_bets(lottery, &batch).await.unwrap()
 }
 
 async fn fixed(cluster: &Cluster, admin: &User, ana: &User) {
@@ -37,7 +42,7 @@ async fn fixed(cluster: &Cluster, admin: &User, ana: &User) {
     let open = ["lottery", "open", "Sorteo de mayo", "--agencies", "2"];
     assert_eq!(ana.fails(&open).0, 4);
     assert_eq!(admin.ok(&open), "Opened Sorteo de mayo (number 1).\n");
-    bets(cluster, 1, &[7574, 1]).await;
+    bets(cluster, "1", 1, &[7574, 1]).await;
     let (code, said) = ana.fails(&["lottery", "winners", "1"]);
     assert!(code == 1 && said.contains("not been drawn yet"), "{said}");
     let (code, said) = admin.fails(&["lottery", "draw", "--number", "7"]);
@@ -72,8 +77,8 @@ async fn verifiable(cluster: &Cluster, admin: &User, ana: &User) {
     let more = ["--secret-file", &secret, "--source", "Gordo"];
     let said = admin.ok(&[&open[..], &more].concat());
     assert!(said.contains("Publish this now: "), "{said}");
-    let answer = bets(cluster, 1, &[1, 2, 3]).await;
-    bets(cluster, 1, &[4]).await;
+    let answer = bets(cluster, "2", 1, &[1, 2, 3]).await;
+    bets(cluster, "2", 1, &[4]).await;
     admin.ok(&["lottery", "close", "1"]);
     let draw = ["lottery", "draw", "--secret-file", &secret];
     assert_eq!(admin.fails(&draw).0, 1);
