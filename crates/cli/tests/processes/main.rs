@@ -10,6 +10,7 @@ mod faults;
 mod harness;
 mod kills;
 mod load;
+mod lottery;
 mod members;
 mod pause;
 mod program;

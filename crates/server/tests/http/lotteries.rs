@@ -28,8 +28,7 @@ async fn opened(new: &Value) -> (Site, String) {
 
 async fn store(site: &Site, admin: &str, agency: u32, bets: &[Value]) -> Answer {
     let body = json!({ "agency": agency, "bets": bets });
-    site.post("/v1/lotteries/current/bets", Some(admin), &body)
-        .await
+    site.post("/v1/lotteries/1/bets", Some(admin), &body).await
 }
 
 async fn close(site: &Site, admin: &str, agency: u32) -> Answer {
@@ -291,6 +290,17 @@ async fn what_makes_no_sense_is_told() {
         json!({ "secret": commitment }),
     ] {
         draw(body).await.is_problem(422, "invalid");
+    }
+    for (path, body) in [
+        (
+            "/v1/lotteries/current/bets",
+            json!({ "agency": 1, "bets": [bet("1", 1)] }),
+        ),
+        ("/v1/lotteries/current/draw", json!({ "number": 12 })),
+        ("/v1/lotteries/current/agencies/1/close", json!({})),
+    ] {
+        let answer = site.post(path, Some(&admin), &body).await;
+        answer.is_problem(422, "invalid");
     }
     assert_eq!(draw(json!({ "number": 12 })).await.json()["number"], 12);
     draw(json!({ "number": 13 }))
