@@ -78,6 +78,22 @@ pub enum Topic {
         /// The member's name.
         name: String,
     },
+    /// A poll was made.
+    PollCreated {
+        /// Poll id.
+        poll: i64,
+        /// What is asked.
+        question: String,
+        /// The author's name.
+        author: String,
+    },
+    /// A poll was closed, by hand or because its time was over.
+    PollClosed {
+        /// Poll id.
+        poll: i64,
+        /// What was asked.
+        question: String,
+    },
 }
 
 impl Topic {
@@ -90,6 +106,8 @@ impl Topic {
             Topic::PostPublished { .. } => "post.published",
             Topic::PostRemoved { .. } => "post.removed",
             Topic::MemberJoined { .. } => "member.joined",
+            Topic::PollCreated { .. } => "poll.created",
+            Topic::PollClosed { .. } => "poll.closed",
         }
     }
 
@@ -101,7 +119,17 @@ impl Topic {
             | Topic::AreaRemoved { area, .. }
             | Topic::PostPublished { area, .. }
             | Topic::PostRemoved { area, .. } => Some(area),
-            Topic::MemberJoined { .. } => None,
+            Topic::MemberJoined { .. } | Topic::PollCreated { .. } | Topic::PollClosed { .. } => {
+                None
+            }
+        }
+    }
+
+    /// The poll it belongs to, if any.
+    pub fn poll(&self) -> Option<i64> {
+        match *self {
+            Topic::PollCreated { poll, .. } | Topic::PollClosed { poll, .. } => Some(poll),
+            _ => None,
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::event::Event;
 use crate::keys;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
+use crate::polls::{ballots, manage};
 use crate::replies::{self, Found};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
 use crate::sql::{Fault, Param, Row, Sql};
@@ -308,6 +309,15 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         Action::PutKey { key, value } => keys::put(context, key, value),
         Action::DeleteKey { key } => keys::delete(context, key),
         Action::Bootstrap { password_hash } => accounts::bootstrap(context, password_hash),
+        Action::CreatePoll { poll } => manage::create(context, poll),
+        Action::CastBallot {
+            poll,
+            choice,
+            code_hash,
+            voter,
+        } => ballots::cast(context, *poll, *choice, code_hash, voter.as_ref()),
+        Action::ClosePoll { poll } => manage::close(context, *poll),
+        Action::SettlePoll { poll } => manage::settle(context, *poll),
     }
 }
 

@@ -11,6 +11,7 @@
 )]
 
 mod dump;
+mod polls;
 mod script;
 mod server;
 mod show;

@@ -37,6 +37,17 @@ fn reply(reply: &Reply) -> String {
         Reply::Post { id, at_ms } => format!("post {id} at {}", time(*at_ms)),
         Reply::Unread { count } => format!("{count} unread"),
         Reply::Key { version } => format!("version {version}"),
+        Reply::Poll { id } => format!("poll {id}"),
+        Reply::Ballot {
+            at_ms,
+            changed,
+            weight,
+            leaf,
+        } => {
+            let what = if *changed { "changed" } else { "cast" };
+            let (at, leaf) = (time(*at_ms), hex(leaf));
+            format!("ballot {what} at {at}, weight {weight}, leaf {leaf}")
+        }
     }
 }
 
@@ -60,6 +71,12 @@ fn event(event: &Event) -> String {
             )
         }
         Topic::MemberJoined { name } => name.clone(),
+        Topic::PollCreated {
+            poll,
+            question,
+            author,
+        } => format!("poll {poll} {:?} by {author}", short(question)),
+        Topic::PollClosed { poll, question } => format!("poll {poll} {:?}", short(question)),
     };
     format!(
         "{} {} {} {about}\n",
@@ -186,7 +203,7 @@ pub fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
 }
 
 /// Long texts are cut for the script.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let length = text.chars().count();
     if length <= 60 {
         return text.to_owned();
@@ -195,7 +212,7 @@ fn short(text: &str) -> String {
 }
 
 /// A time as a span since the story began.
-fn time(at_ms: i64) -> String {
+pub fn time(at_ms: i64) -> String {
     if at_ms == i64::MAX {
         return "for ever".to_owned();
     }
@@ -219,4 +236,9 @@ fn time(at_ms: i64) -> String {
     } else {
         text
     }
+}
+
+/// The start of a hash.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }
