@@ -21,6 +21,7 @@ mod events;
 mod keys;
 mod members;
 mod news;
+mod polls;
 mod send;
 mod sse;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Tally;
+
 /// An area as the member who asks sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Area {
@@ -208,11 +210,12 @@ pub struct Feed {
 /// client's cursor is no longer kept; its data is `{"oldest": id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
-    /// `index-number`; ids only grow.
+    /// `index-number`; ids only grow. Empty, and without an `id:`, for `poll.tally`: that tells how
+    /// something stands, not what happened, and only the newest counts.
     #[schema(example = "1042-3")]
     pub id: String,
-    /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed` or
-    /// `member.joined`.
+    /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed`,
+    /// `member.joined`, `poll.created`, `poll.closed` or `poll.tally`.
     #[schema(example = "post.published")]
     pub kind: String,
     /// When it happened.
@@ -227,7 +230,7 @@ pub struct Event {
     /// The post's title, of `post.published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The author's name, of `post.published`.
+    /// The author's name, of `post.published` and `poll.created`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// The area's name (`area.*`) or the member's (`member.joined`).
@@ -236,4 +239,14 @@ pub struct Event {
     /// Whether an administrator hid the post, of `post.removed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
+    /// The poll's id, of `poll.*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<i64>,
+    /// What is asked, of `poll.created` and `poll.closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// How the poll stands, of `poll.tally`. It comes only to who asks for the poll (`?poll=`) or
+    /// for this kind, and at most some twenty times a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Tally>,
 }

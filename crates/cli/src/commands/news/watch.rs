@@ -36,6 +36,7 @@ impl Watch {
         let filter = EventFilter {
             area: self.area,
             kind: self.kind,
+            poll: None,
         };
         let mut stream = session.client.events(filter, self.after.as_deref())?;
         stream.connected().await?;
@@ -130,6 +131,11 @@ fn describe(event: &Event, area: &str) -> (String, Style) {
             format!("{} is a member now", text(&event.name)),
             Style::Plain,
         ),
+        "poll.created" => (
+            format!("{} asks: {}", text(&event.author), text(&event.question)),
+            Style::Bold,
+        ),
+        "poll.closed" => (format!("closed: {}", text(&event.question)), Style::Plain),
         kind => (kind.to_owned(), Style::Dim),
     }
 }
@@ -149,6 +155,9 @@ mod tests {
             author: Some("ana".into()),
             name: None,
             hidden: Some(true),
+            poll: None,
+            question: Some("¿Gatos?".into()),
+            tally: None,
         }
     }
 
@@ -158,10 +167,7 @@ mod tests {
         assert_eq!(said("post.published"), "Obras #3 ana: Agua");
         assert_eq!(said("post.removed"), "Obras #3 was hidden");
         assert_eq!(said("area.removed"), "area Obras was removed");
-        assert_eq!(
-            said("poll.closed"),
-            "poll.closed",
-            "kinds of a later version"
-        );
+        assert_eq!(said("poll.created"), "ana asks: ¿Gatos?");
+        assert_eq!(said("later.kind"), "later.kind", "kinds of a later version");
     }
 }
