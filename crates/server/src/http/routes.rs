@@ -6,6 +6,7 @@ mod cluster;
 mod events;
 mod feeds;
 mod keys;
+mod polls;
 mod posts;
 mod system;
 
@@ -41,6 +42,13 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(accounts::log_in, accounts::log_out_everywhere))
         .routes(routes!(accounts::current, accounts::log_out))
         .merge(news)
+        .routes(routes!(polls::list, polls::create))
+        .routes(routes!(polls::get))
+        .routes(routes!(polls::vote))
+        .routes(routes!(polls::close))
+        .routes(routes!(polls::result))
+        .routes(routes!(polls::record))
+        .routes(routes!(polls::proof))
         .routes(routes!(keys::get, keys::put, keys::delete))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))

@@ -31,6 +31,10 @@ pub(crate) enum Kind {
     OutcomeUnknown,
     Stopping,
     DiskFull,
+    PollNotOpen,
+    PollClosed,
+    NotAVoter,
+    ResultHidden,
 }
 
 /// What there is to say about a kind.
@@ -67,7 +71,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 26] = [
+static FACTS: [Facts; 30] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -252,6 +256,34 @@ static FACTS: [Facts; 26] = [
         status: 507,
         title: "The disk is full",
         advice: "Nothing was done. Reading goes on; writing works again once there is space.",
+    },
+    Facts {
+        kind: Kind::PollNotOpen,
+        name: "poll-not-open",
+        status: 409,
+        title: "The poll has not opened yet",
+        advice: "Vote again after its opening, which the detail names.",
+    },
+    Facts {
+        kind: Kind::PollClosed,
+        name: "poll-closed",
+        status: 409,
+        title: "The poll is closed",
+        advice: "What was cast before counts, and nothing changes it any more.",
+    },
+    Facts {
+        kind: Kind::NotAVoter,
+        name: "not-a-voter",
+        status: 403,
+        title: "The poll is for others",
+        advice: "Only the members on its list may vote.",
+    },
+    Facts {
+        kind: Kind::ResultHidden,
+        name: "result-hidden",
+        status: 409,
+        title: "There is no result to show yet",
+        advice: "Ask again after the poll's close.",
     },
 ];
 

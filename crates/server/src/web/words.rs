@@ -64,6 +64,10 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::OutcomeUnknown => "No sabemos si se ha guardado",
         Kind::Stopping => "Este nodo se está apagando",
         Kind::DiskFull => "No queda sitio en el disco",
+        Kind::PollNotOpen => "La votación todavía no se ha abierto",
+        Kind::PollClosed => "La votación está cerrada",
+        Kind::NotAVoter => "Esta votación es para otras personas",
+        Kind::ResultHidden => "Todavía no hay resultado que mostrar",
     }
 }
 
@@ -95,6 +99,10 @@ fn spanish_advice(trouble: &Trouble) -> String {
         Kind::OutcomeUnknown => "Mira si está antes de volver a enviarlo.",
         Kind::DiskFull => "No se ha guardado nada. Avisa a quien administra.",
         Kind::LastAdministrator => "Nombra antes a otra persona.",
+        Kind::PollNotOpen => "Vuelve cuando se abra.",
+        Kind::PollClosed => "Cuenta lo que se votó antes; ya no se puede cambiar.",
+        Kind::NotAVoter => "Solo vota quien está en su lista.",
+        Kind::ResultHidden => "Se verá cuando se cierre la votación.",
         Kind::CrossSite => "Ábrelo desde una página de este sitio.",
         _ => return sentence(&trouble.detail),
     };
