@@ -14,4 +14,4 @@ mod render;
 
 pub(crate) use hub::Hub;
 pub(crate) use reader::{Filter, Reader};
-pub(crate) use render::{KINDS, TALLY};
+pub(crate) use render::KINDS;
