@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, news};
+use commands::{account, area, cluster, kv, news, poll};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -44,6 +44,7 @@ enum Role {
     Account(account::Args),
     Area(area::Args),
     News(news::Args),
+    Poll(poll::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
     Bench(bench::Args),
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Role::Account(args) => account::run(args),
         Role::Area(args) => area::run(args),
         Role::News(args) => news::run(args),
+        Role::Poll(args) => poll::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
         Role::Bench(args) => {

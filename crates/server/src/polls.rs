@@ -21,6 +21,6 @@ mod convert;
 mod tasks;
 
 pub(crate) use convert::{
-    Csv, closed_record, hex, new_poll, poll, proof, record, result, tally, tally_event,
+    Csv, closed_record, hex, new_poll, poll, proof, record, result, tally_event,
 };
 pub(crate) use tasks::{follow_tallies, settle_due};

@@ -8,6 +8,7 @@ mod logins;
 pub mod news;
 mod output;
 mod password;
+pub mod poll;
 mod session;
 mod when;
 
