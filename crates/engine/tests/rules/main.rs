@@ -8,6 +8,7 @@
 mod dump;
 mod limits;
 mod model;
+mod polls;
 mod random;
 mod world;
 

@@ -9,6 +9,7 @@ mod feeds;
 mod keys;
 mod news;
 mod overload;
+mod poll_pages;
 mod polls;
 mod site;
 mod system;

@@ -97,6 +97,13 @@ const ROUTES: &str = "
     GET /feeds/{token}/all.atom
     GET /feeds/{token}/areas/{file}
     GET PUT DELETE /v1/keys/{key}
+    GET POST /v1/polls
+    GET /v1/polls/{poll}
+    PUT /v1/polls/{poll}/ballot
+    POST /v1/polls/{poll}/close
+    GET /v1/polls/{poll}/result
+    GET /v1/polls/{poll}/record
+    GET /v1/polls/{poll}/proof
     GET /v1/route/areas/{area}
     GET /v1/cluster
     POST /v1/cluster/token
