@@ -249,9 +249,10 @@ fn ballot(visit: &Visit, me: Option<&Member>, poll: &Poll) -> Result<Markup, Tro
 }
 
 fn choice(value: &str, label: &str, checked: bool) -> Markup {
+    let id = format!("choice-{value}");
     html! {
-        label class="choice" {
-            input type="radio" name="choice" value=(value) required checked[checked];
+        label class="choice" for=(id) {
+            input id=(id) type="radio" name="choice" value=(value) required checked[checked];
             span { (label) }
         }
     }

@@ -206,8 +206,9 @@ pub(super) fn coming(language: Language, at_ms: i64) -> Markup {
 }
 
 fn ahead(language: Language, at_ms: i64, now_ms: i64) -> String {
-    // Rounded, because "in 59 minutes" says less than "in an hour".
-    let left = at_ms - now_ms + MINUTE_MS / 2;
+    let left = at_ms - now_ms;
+    // To the nearest, because "in 2 days" is not what somebody expects who has just said three.
+    let nearest = |unit_ms: i64| (left + unit_ms / 2) / unit_ms;
     let count = |number: i64, one: (&str, &str), many: (&str, &str)| {
         let (es, en) = if number == 1 { one } else { many };
         match language {
@@ -215,13 +216,13 @@ fn ahead(language: Language, at_ms: i64, now_ms: i64) -> String {
             Language::English => format!("in {number} {en}"),
         }
     };
-    if left < HOUR_MS {
-        let minutes = (left / MINUTE_MS).max(1);
+    if nearest(MINUTE_MS) < 60 {
+        let minutes = nearest(MINUTE_MS).max(1);
         count(minutes, ("minuto", "minute"), ("minutos", "minutes"))
-    } else if left < DAY_MS {
-        count(left / HOUR_MS, ("hora", "hour"), ("horas", "hours"))
-    } else if left < 2 * RELATIVE_DAYS * DAY_MS {
-        count(left / DAY_MS, ("día", "day"), ("días", "days"))
+    } else if nearest(HOUR_MS) < 24 {
+        count(nearest(HOUR_MS), ("hora", "hour"), ("horas", "hours"))
+    } else if nearest(DAY_MS) <= RELATIVE_DAYS {
+        count(nearest(DAY_MS), ("día", "day"), ("días", "days"))
     } else {
         language.pick("el ", "on ").to_owned() + &date(language, at_ms, now_ms)
     }

@@ -280,8 +280,8 @@ fn who(visit: &Visit, draft: &Draft<'_>) -> Markup {
                 ))
             }
         }
-        label class="choice" {
-            input type="checkbox" name="open_ballot" value="true";
+        label class="choice" for="open_ballot" {
+            input id="open_ballot" type="checkbox" name="open_ballot" value="true";
             span {
                 (visit.t("Votación abierta: se sabrá quién votó qué",
                     "Open ballot: all will know who voted what"))

@@ -17,6 +17,7 @@ pub(super) fn standing(visit: &Visit, poll: &Poll) -> Markup {
         };
     };
     let total = verdict.total;
+    let adopted = verdict.winner.filter(|_| poll.state == State::Closed);
     html! {
         section id="tally" aria-labelledby="standing" {
             h2 id="standing" {
@@ -24,11 +25,11 @@ pub(super) fn standing(visit: &Visit, poll: &Poll) -> Markup {
                 @else { (visit.t("Así va", "How it stands")) }
             }
             @for (number, (label, count)) in (1u32..).zip(poll.options.iter().zip(&tally.options)) {
-                (bar(number, label, *count, total, verdict.winner == Some(number)))
+                (bar(number, label, *count, total, adopted == Some(number)))
             }
             (bar(0, visit.t("En blanco", "Blank"), tally.blank, total, false))
             p class="meta" {
-                span id="total" { (counted(total)) } " " (visit.t("votos", "votes"))
+                (visit.t("Votos:", "Votes:")) " " span id="total" { (counted(total)) }
                 @if let Some(all) = poll.electorate {
                     " " (visit.t("de", "of")) " " (counted(all))
                 }
