@@ -28,8 +28,8 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) enum Item {
     /// Something happened.
     Event(Arc<Rendered>),
-    /// How polls stand now: all that changed in one round.
-    Tallies(Arc<[RenderedTally]>),
+    /// How polls stood at this log index: all that changed in one round.
+    Tallies(u64, Arc<[RenderedTally]>),
     /// Time for a sign of life.
     Alive,
     /// Some history was lost to this node itself (it took over a snapshot): come back and see.
@@ -107,10 +107,10 @@ impl Hub {
         TallySeat(self.clone())
     }
 
-    /// Hands out how polls stand now.
-    pub fn tell_tallies(&self, tallies: &[LiveTally]) {
+    /// Hands out how polls stood at a log index.
+    pub fn tell_tallies(&self, index: u64, tallies: &[LiveTally]) {
         let rendered = tallies.iter().map(RenderedTally::new).collect();
-        self.tell(Item::Tallies(rendered));
+        self.tell(Item::Tallies(index, rendered));
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Item> {

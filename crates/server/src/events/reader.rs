@@ -69,6 +69,8 @@ pub(crate) struct Reader {
     ready: VecDeque<Bytes>,
     stage: Stage,
     until_check: u32,
+    /// The state of the tallies that were told at the start.
+    tallies_at: u64,
     _seat: Seat,
     _tally_seat: Option<TallySeat>,
 }
@@ -116,6 +118,7 @@ impl Reader {
             } else {
                 Stage::Live
             },
+            tallies_at: 0,
             _seat: seat,
             _tally_seat: tally_seat,
         };
@@ -157,7 +160,8 @@ impl Reader {
     async fn tell_how_polls_stand(&mut self) -> Result<(), Trouble> {
         let applied = Consistency::Session(self.app.engine.status().applied);
         let query = ListTallies { since_ms: 0 };
-        let Served { value, .. } = self.app.engine.read(applied, query).await?;
+        let Served { value, position } = self.app.engine.read(applied, query).await?;
+        self.tallies_at = position.index;
         let tallies: Vec<RenderedTally> = value.iter().map(RenderedTally::new).collect();
         self.take_tallies(&tallies);
         Ok(())
@@ -237,7 +241,11 @@ impl Reader {
     async fn live_step(&mut self) {
         match self.live.recv().await {
             Ok(Item::Event(event)) => self.take(&event),
-            Ok(Item::Tallies(tallies)) => self.take_tallies(&tallies),
+            Ok(Item::Tallies(index, tallies)) if index > self.tallies_at => {
+                self.take_tallies(&tallies);
+            }
+            // What was told at the start is newer.
+            Ok(Item::Tallies(..)) => {}
             Ok(Item::Alive) => self.alive().await,
             Ok(Item::Lost) => self.end(farewell("some events were missed here; come back")),
             Ok(Item::Stop) | Err(RecvError::Closed) => self.end(farewell("the node is stopping")),

@@ -36,7 +36,7 @@ pub(crate) async fn follow_tallies(app: App, stopping: CancellationToken) {
         }
         let changed = told.changed(&app.engine).await;
         if !changed.is_empty() {
-            app.hub.tell_tallies(&changed);
+            app.hub.tell_tallies(told.applied, &changed);
         }
     }
 }
@@ -62,14 +62,15 @@ impl Told {
         let query = ListTallies {
             since_ms: self.changed_at_ms,
         };
-        let mut tallies = match engine.read(Consistency::Session(applied), query).await {
-            Ok(served) => served.value,
+        let tallies = match engine.read(Consistency::Session(applied), query).await {
+            Ok(served) => served,
             Err(error) => {
                 tracing::debug!(%error, "tallies cannot be read; the next round tries again");
                 return Vec::new();
             }
         };
-        self.applied = applied;
+        self.applied = tallies.position.index.max(applied);
+        let mut tallies = tallies.value;
         tallies.retain(|live| self.tallies.get(&live.poll) != Some(&live.tally));
         // Those that are closed never come again.
         while self.tallies.len() > RUNNING_MAX as usize {
