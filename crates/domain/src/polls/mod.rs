@@ -13,12 +13,14 @@
 //! they weigh together. A ballot is three or four small statements, because there are many at once.
 //! For the same reason a ballot makes no event: the front door shows how the tallies change.
 //!
-//! **What this can hide, and what it cannot.** A closed poll publishes its ballots under the hash of
-//! a random code that each voter's client chose ([`record`]): whoever knows the code finds the ballot
-//! and can prove that it was counted, and nobody else learns whose it is *from that record*. The
-//! state itself links each member to a choice, because a ballot can be changed: whoever runs a node,
-//! or reads its disk, its backups or its log, sees who voted what. **A secret ballot is not claimed.**
-//! Nor does the receipt protect against being bought or forced: a voter can show the code to others.
+//! **What this can hide, and what it cannot.** A closed poll publishes its ballots under the hash
+//! of a random code that each voter's client chose ([`record`]): whoever knows the code finds the
+//! ballot and can prove that it was counted, and nobody else learns whose it is *from that record*.
+//! The state itself links each member to a choice, because a ballot can be changed: whoever runs a
+//! node, or reads its disk, its backups or its log, sees who voted what. **A secret ballot is not
+//! claimed.** Nor does a receipt protect against being bought or forced: a voter can show the code
+//! to others. And a front door that makes the code for a browser without scripts could give two
+//! voters the same one; a recount tells how many codes are shared.
 //!
 //! **Who is somebody.** `Members` lets every account vote, and whoever reaches a node can make
 //! accounts. `Anyone` takes a browser's random cookie for a person: deleting it makes another

@@ -192,7 +192,7 @@ fn receipt_note(visit: &Visit, receipt: &Receipt) -> Markup {
             strong { (done) }
             p {
                 (visit.t(
-                    "Guarda este código: con él encuentras tu voto en el registro cuando se cierre.",
+                    "Guarda este código: con él encuentras tu voto en el registro tras el cierre.",
                     "Keep this code: it finds your vote in the record after the close.",
                 ))
             }

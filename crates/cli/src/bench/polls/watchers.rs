@@ -188,8 +188,8 @@ mod tests {
     fn the_probes_of_the_newest_whole_message_are_found() {
         let tally = |probes: u64| {
             format!(
-                "event: poll.tally\ndata: {{\"tally\":{{\"options\":[{{\"ballots\":9,\"weight\":9}},\
-                 {{\"ballots\":{probes},\"weight\":1}}]}}}}\n\n"
+                "event: poll.tally\ndata: {{\"tally\":{{\"options\":[\
+                 {{\"ballots\":9,\"weight\":9}},{{\"ballots\":{probes},\"weight\":1}}]}}}}\n\n"
             )
         };
         assert_eq!(probes(&tally(12)), Some(12));

@@ -24,9 +24,9 @@ const FILTER_MAX: usize = 50;
 /// message `event: gone` if that history is no longer kept. Comments are signs of life. A client
 /// that reads too slowly is cut and resumes the same way.
 ///
-/// With `poll` (or `kind=poll.tally`) messages `event: poll.tally` tell how open polls stand: first as
-/// they are, then when they change, at most some twenty times a second. They have no `id:`, because
-/// only the newest counts. A poll for anyone can be followed without a session.
+/// With `poll` (or `kind=poll.tally`) messages `event: poll.tally` tell how open polls stand: first
+/// as they are, then when they change, at most some twenty times a second. They have no `id:`,
+/// because only the newest counts. A poll for anyone can be followed without a session.
 #[utoipa::path(get, path = "/v1/events", tag = "news",
     params(
         ("area" = Option<Vec<String>>, Query, description = "Ids or names; may be repeated"),
