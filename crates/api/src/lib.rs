@@ -2,5 +2,6 @@
 
 pub mod client;
 pub mod types;
+pub mod verify;
 
 pub use client::{Client, Error};

@@ -27,7 +27,15 @@
 //! | `POST /v1/areas/{area}/posts/{id}/hide` (administrators) | [`Hide`] | 204 |
 //! | `POST /v1/areas/{area}/read` | [`Mark`] | [`Unread`] |
 //! | `GET /v1/search?q=&before=&limit=` | | [`Found`] |
-//! | `GET /v1/events?area=&kind=&after=` | | a stream of [`Event`] (SSE) |
+//! | `GET /v1/events?area=&poll=&kind=&after=` | | a stream of [`Event`] (SSE) |
+//! | `GET /v1/polls?before=&limit=` | | [`Polls`] |
+//! | `POST /v1/polls` | [`NewPoll`] | 201 [`PollMade`] |
+//! | `GET /v1/polls/{poll}` | | [`Poll`] |
+//! | `PUT /v1/polls/{poll}/ballot` | [`CastBallot`] | [`BallotCast`] |
+//! | `POST /v1/polls/{poll}/close` (its author, administrators) | | 204 |
+//! | `GET /v1/polls/{poll}/result` | | [`PollResult`], or CSV |
+//! | `GET /v1/polls/{poll}/record?from=&limit=` | | [`PollRecord`], or CSV |
+//! | `GET /v1/polls/{poll}/proof?code=` | | [`BallotProof`] |
 //! | `POST /v1/feed` | | 201 [`Feed`] |
 //! | `GET /v1/areas/{area}/atom` | | Atom, for a session |
 //! | `GET /feeds/{token}/all.atom`, `/feeds/{token}/areas/{area}.atom` | | Atom, for the token |
@@ -51,7 +59,7 @@
 //! | `GET /metrics`, `/v1/openapi.json` | | Prometheus text, OpenAPI 3.1 |
 //!
 //! Every error is a [`Problem`]. All but registering, logging in, the cluster's, the health and the
-//! version routes need a session: `Authorization: Bearer <token>`.
+//! version routes need a session: `Authorization: Bearer <token>`. A poll for anyone does without.
 //!
 //! Headers, in [`headers`]: every answer names the state it was made from; a request may say how
 //! fresh the answer must be, and makes a write exactly-once with an `Idempotency-Key`.
@@ -60,6 +68,7 @@ mod accounts;
 mod cluster;
 mod lotteries;
 mod news;
+mod polls;
 mod problem;
 
 pub use accounts::{Account, Accounts, Credentials, CurrentSession, PasswordChange, Session};
@@ -74,6 +83,10 @@ pub use lotteries::{
 pub use news::{
     Area, AreaEdit, AreaMade, Areas, Event, Feed, Found, FoundPost, Hide, Mark, NewArea, NewPost,
     Post, PostMade, PostState, Posts, Subscriptions, Unread,
+};
+pub use polls::{
+    BallotCast, BallotProof, BallotReceipt, CastBallot, Count, ListedVoter, NewPoll, OwnBallot,
+    Poll, PollMade, PollMajority, PollRecord, PollResult, PollState, PollVoters, Polls, Tally,
 };
 pub use problem::{FieldError, Problem};
 

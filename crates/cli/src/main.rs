@@ -12,7 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, lottery, news};
+use commands::{account, area, cluster, kv, lottery, news, poll};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -51,6 +51,7 @@ enum Role {
     Account(account::Args),
     Area(area::Args),
     News(news::Args),
+    Poll(poll::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
     Lottery(lottery::Args),
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         Role::Account(args) => account::run(args),
         Role::Area(args) => area::run(args),
         Role::News(args) => news::run(args),
+        Role::Poll(args) => poll::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
         Role::Lottery(args) => lottery::run(args),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::EventId;
 use crate::lottery::{Bet, Disclosure, Rule};
 use crate::names::{AreaName, Name};
+use crate::polls::NewPoll;
 
 /// A change that a front door asks for. It is encoded once ([`Proposal::encode`]), travels and is
 /// logged as those bytes, and becomes a [`Command`] when the log gives it a place.
@@ -238,6 +239,32 @@ pub enum Action {
         /// What the rule asks for.
         disclosure: Disclosure,
     },
+    /// Makes a poll (members).
+    CreatePoll {
+        /// What is asked, and how.
+        poll: NewPoll,
+    },
+    /// Casts the actor's ballot, or changes it.
+    CastBallot {
+        /// Poll id.
+        poll: i64,
+        /// The option's number from 1; `None` is a blank ballot.
+        choice: Option<u32>,
+        /// SHA-256 of the random code that the voter's client chose.
+        code_hash: [u8; 32],
+        /// Who votes if nobody has signed in: BLAKE3 of what the browser's cookie holds.
+        voter: Option<[u8; 32]>,
+    },
+    /// Closes a poll before its time (its author, or an administrator).
+    ClosePoll {
+        /// Poll id.
+        poll: i64,
+    },
+    /// Writes down that a poll's closing time has passed (the node itself).
+    SettlePoll {
+        /// Poll id.
+        poll: i64,
+    },
 }
 
 /// Which posts of an area a [`Action::Mark`] means.
@@ -322,6 +349,22 @@ pub enum Reply {
         /// Bets on it, over all agencies.
         winners: i64,
     },
+    /// A poll was made.
+    Poll {
+        /// Poll id.
+        id: i64,
+    },
+    /// A ballot was cast or changed.
+    Ballot {
+        /// Log time, in milliseconds since 1970.
+        at_ms: i64,
+        /// True if it took the place of an earlier one.
+        changed: bool,
+        /// What it weighs.
+        weight: i64,
+        /// Its leaf in the tree of final ballots, if it is not changed again.
+        leaf: [u8; 32],
+    },
 }
 
 /// An applied command whose answer is no. The order of the variants is the wire format.
@@ -369,6 +412,15 @@ pub enum Rejection {
         /// The number.
         number: u16,
     },
+    /// The poll takes no ballots yet.
+    PollNotOpen {
+        /// When it opens, in milliseconds of log time since 1970.
+        opens_at_ms: i64,
+    },
+    /// The poll takes no ballots any more.
+    PollClosed,
+    /// The poll is for others.
+    NotAVoter,
 }
 
 /// A right that was missing.
@@ -405,6 +457,8 @@ pub enum Thing {
     Bet,
     /// A batch's receipt.
     Receipt,
+    /// A poll.
+    Poll,
 }
 
 /// The first byte of an encoded proposal.

@@ -108,6 +108,22 @@ pub enum Topic {
         /// The agency whose closing drew it (the fixed rule): that closing has no other event.
         closed_agency: Option<u32>,
     },
+    /// A poll was made.
+    PollCreated {
+        /// Poll id.
+        poll: i64,
+        /// What is asked.
+        question: String,
+        /// The author's name.
+        author: String,
+    },
+    /// A poll was closed, by hand or because its time was over.
+    PollClosed {
+        /// Poll id.
+        poll: i64,
+        /// What was asked.
+        question: String,
+    },
 }
 
 impl Topic {
@@ -123,6 +139,8 @@ impl Topic {
             Topic::LotteryOpened { .. } => "lottery.opened",
             Topic::LotteryAgencyClosed { .. } => "lottery.agency-closed",
             Topic::LotteryDrawn { .. } => "lottery.drawn",
+            Topic::PollCreated { .. } => "poll.created",
+            Topic::PollClosed { .. } => "poll.closed",
         }
     }
 
@@ -137,7 +155,17 @@ impl Topic {
             Topic::MemberJoined { .. }
             | Topic::LotteryOpened { .. }
             | Topic::LotteryAgencyClosed { .. }
-            | Topic::LotteryDrawn { .. } => None,
+            | Topic::LotteryDrawn { .. }
+            | Topic::PollCreated { .. }
+            | Topic::PollClosed { .. } => None,
+        }
+    }
+
+    /// The poll it belongs to, if any.
+    pub fn poll(&self) -> Option<i64> {
+        match *self {
+            Topic::PollCreated { poll, .. } | Topic::PollClosed { poll, .. } => Some(poll),
+            _ => None,
         }
     }
 }

@@ -26,6 +26,7 @@ pub mod machine;
 pub mod names;
 pub mod news;
 pub mod outbox;
+pub mod polls;
 pub mod query;
 pub mod replies;
 pub mod schema;

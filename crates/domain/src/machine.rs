@@ -20,6 +20,7 @@ use crate::keys;
 use crate::lottery::commands as lotteries;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
+use crate::polls::{ballots, manage};
 use crate::replies::{self, Found};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
 use crate::sql::{Fault, Param, Row, Sql};
@@ -326,6 +327,15 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
             lottery,
             disclosure,
         } => lotteries::draw(context, *lottery, disclosure),
+        Action::CreatePoll { poll } => manage::create(context, poll),
+        Action::CastBallot {
+            poll,
+            choice,
+            code_hash,
+            voter,
+        } => ballots::cast(context, *poll, *choice, code_hash, voter.as_ref()),
+        Action::ClosePoll { poll } => manage::close(context, *poll),
+        Action::SettlePoll { poll } => manage::settle(context, *poll),
     }
 }
 

@@ -9,6 +9,7 @@
 //!
 //!   lotteries ──< lottery_agencies ──< lottery_winners (written by the draw, many in a row)
 //!        ╲──< lottery_batches (a row for each batch) ──> lottery_blocks (Merkle, 1 for 1,024)
+//!   polls ──< poll_options (with the tally)   ──< poll_voters >── accounts   ──< ballots
 //! ```
 //!
 //! Tables whose key is all there is to look for are `WITHOUT ROWID`: one tree instead of two. Posts
@@ -182,5 +183,54 @@ CREATE TABLE IF NOT EXISTS lottery_winners (
     winners BIGINT NOT NULL,
     documents TEXT NOT NULL,
     PRIMARY KEY (lottery, agency, first_winner)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS polls (
+    id BIGINT PRIMARY KEY,
+    author BIGINT NOT NULL,
+    question TEXT NOT NULL,
+    options BIGINT NOT NULL,
+    voters BIGINT NOT NULL,
+    live BIGINT NOT NULL,
+    open_ballot BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    opens_at_ms BIGINT NOT NULL,
+    closes_at_ms BIGINT,
+    closed_at_ms BIGINT,
+    quorum_percent BIGINT,
+    quorum_weight BIGINT,
+    majority BIGINT NOT NULL,
+    listed_voters BIGINT NOT NULL,
+    listed_weight BIGINT NOT NULL,
+    running BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS polls_by_running ON polls (running, closes_at_ms);
+
+CREATE TABLE IF NOT EXISTS poll_options (
+    poll BIGINT NOT NULL,
+    number BIGINT NOT NULL,
+    label TEXT NOT NULL,
+    ballots BIGINT NOT NULL,
+    weight BIGINT NOT NULL,
+    changed_at_ms BIGINT NOT NULL,
+    PRIMARY KEY (poll, number)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS poll_voters (
+    poll BIGINT NOT NULL,
+    account BIGINT NOT NULL,
+    weight BIGINT NOT NULL,
+    PRIMARY KEY (poll, account)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS ballots (
+    poll BIGINT NOT NULL,
+    voter BYTEA NOT NULL,
+    account BIGINT,
+    choice BIGINT NOT NULL,
+    weight BIGINT NOT NULL,
+    code_hash BYTEA NOT NULL,
+    at_ms BIGINT NOT NULL,
+    PRIMARY KEY (poll, voter)
 ) WITHOUT ROWID;
 ";

@@ -4,10 +4,12 @@
 mod accounts;
 mod feeds;
 mod freshness;
+mod polls;
 
 pub(crate) use accounts::NewSession;
 pub(crate) use feeds::{Entry, FeedOf};
 pub(crate) use freshness::Freshness;
+pub(crate) use polls::Vote;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -9,8 +9,8 @@ mod query;
 mod routes;
 
 pub(crate) use answer::{Answer, Positioned};
-pub(crate) use cookies::{INDEX_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, cookie};
-pub(crate) use extract::{AreaPath, Form, PostPath};
+pub(crate) use cookies::{INDEX_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, VOTER_COOKIE, cookie};
+pub(crate) use extract::{AreaPath, Form, PollPath, PostPath};
 pub(crate) use query::Pairs;
 
 use axum::Router;

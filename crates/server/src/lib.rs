@@ -22,6 +22,7 @@ mod limiter;
 mod markdown;
 mod metrics;
 mod password;
+mod polls;
 mod problem;
 mod render;
 mod serve;

@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::events::Hub;
 use crate::http::{PeerAddress, router};
+use crate::polls;
 use stall::StallGuard;
 
 /// A request's head is at most this long: cookies and a token fit many times.
@@ -56,6 +57,8 @@ pub async fn serve(
     let tasks = TaskTracker::new();
     tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
     tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
+    tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
+    tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
     tracing::info!(%address, "serving HTTP");
 
     let connections = GracefulShutdown::new();

@@ -48,6 +48,11 @@ impl Secret {
         hash(&self.0)
     }
 
+    /// What a voter's browser keeps; it counts from no state on.
+    pub fn voter(&self) -> &str {
+        &self.0
+    }
+
     /// What the client gets.
     pub fn token(&self, index: u64) -> String {
         format!("{}.{index:x}", self.0)

@@ -10,6 +10,7 @@ mod cluster;
 mod language;
 mod layout;
 mod members;
+mod polls;
 mod posts;
 mod search;
 mod sign;
@@ -58,6 +59,9 @@ pub(crate) fn routes() -> Router<App> {
         .route("/areas/{area}/posts/{id}/hide", post(posts::hide))
         .route("/areas/{area}/posts/{id}/unread", post(posts::unread))
         .route("/search", get(search::show))
+        .route("/polls", get(polls::list).post(polls::create))
+        .route("/polls/{poll}", get(polls::show).post(polls::vote))
+        .route("/polls/{poll}/close", post(polls::close))
         .route(
             "/members",
             get(members::show).post(members::set_administrator),

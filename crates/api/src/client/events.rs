@@ -30,6 +30,8 @@ pub struct EventFilter {
     pub area: Option<String>,
     /// Only those of this kind, `post.published` for example.
     pub kind: Option<String>,
+    /// Only those of this poll, with its tallies.
+    pub poll: Option<i64>,
 }
 
 /// Events in order, each once, from whichever node serves them. See [`Client::events`].
@@ -206,9 +208,11 @@ impl EventStream {
     }
 
     fn request(&self, base: &Base) -> Result<Request<Full<Bytes>>, Error> {
+        let poll = self.filter.poll.map(|poll| poll.to_string());
         let call = Call::get(&["v1", "events"])
             .query("area", self.filter.area.as_deref())
-            .query("kind", self.filter.kind.as_deref());
+            .query("kind", self.filter.kind.as_deref())
+            .query("poll", poll.as_deref());
         let mut request = self.client.request(&call, base, None)?;
         let map = request.headers_mut();
         map.insert(

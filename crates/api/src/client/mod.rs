@@ -23,6 +23,7 @@ mod keys;
 mod lotteries;
 mod members;
 mod news;
+mod polls;
 mod send;
 mod sse;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Tally;
+
 /// An area as the member who asks sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Area {
@@ -206,13 +208,15 @@ pub struct Feed {
 /// Something that happened: the `data:` of an SSE message, whose `id:` is [`Event::id`] and whose
 /// `event:` is [`Event::kind`]. A last message `event: gone` says that the history after the
 /// client's cursor is no longer kept; its data is `{"oldest": id}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Event {
-    /// `index-number`; ids only grow.
+    /// `index-number`; ids only grow. Empty, and without an `id:`, for `poll.tally`: that tells how
+    /// something stands, not what happened, and only the newest counts.
     #[schema(example = "1042-3")]
     pub id: String,
     /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed`,
-    /// `member.joined`, `lottery.opened`, `lottery.agency-closed` or `lottery.drawn`.
+    /// `member.joined`, `lottery.opened`, `lottery.agency-closed`, `lottery.drawn`,
+    /// `poll.created`, `poll.closed` or `poll.tally`.
     #[schema(example = "post.published")]
     pub kind: String,
     /// When it happened.
@@ -227,7 +231,7 @@ pub struct Event {
     /// The post's title, of `post.published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The author's name, of `post.published`.
+    /// The author's name, of `post.published` and `poll.created`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
     /// The area's name (`area.*`), the member's (`member.joined`) or the lottery's
@@ -256,4 +260,14 @@ pub struct Event {
     /// Bets on the number over all agencies, of `lottery.drawn`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub winners: Option<i64>,
+    /// The poll's id, of `poll.*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<i64>,
+    /// What is asked, of `poll.created` and `poll.closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<String>,
+    /// How the poll stands, of `poll.tally`. It comes only to who asks for the poll (`?poll=`) or
+    /// for this kind, and at most some twenty times a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tally: Option<Tally>,
 }

@@ -7,6 +7,7 @@
 //!   sse      readers of the live feed: how late, how many missed
 //!   idle     memory of a node that does nothing; start to ready
 //!   news     bytes a post takes on disk; listing what is unread
+//!   polls    ballots a second; from a ballot to the screens of all who watch
 //! ```
 //!
 //! A measurement starts what it needs in a directory of its own and leaves nothing behind. Load
@@ -21,6 +22,7 @@ mod idle;
 mod interrupt;
 mod load;
 mod news;
+mod polls;
 mod posts;
 mod process;
 mod report;
@@ -37,6 +39,7 @@ Examples:
   consorcio bench failover --trials 5 --json
   consorcio bench sse --readers 2000 --posts 20
   consorcio bench idle
+  consorcio bench polls --clients 64 --watchers 1000
   consorcio bench news --posts 100000 --dir /srv/disk-to-measure
 
 Measure a release build, on a machine that does nothing else. Everything that is started is stopped,
@@ -69,6 +72,8 @@ enum What {
     Idle(idle::Args),
     /// Bytes a post takes on disk, and the time to list what is unread
     News(news::Args),
+    /// Ballots a second, and how soon one shows on the screens of all who watch
+    Polls(polls::Args),
 }
 
 /// Runs one measurement and prints its report. It fails if a system does not start, answers a
@@ -83,6 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::Sse(args) => sse::run(&args, &scratch),
         What::Idle(args) => idle::run(&args, &scratch),
         What::News(args) => news::run(&args, &scratch),
+        What::Polls(args) => polls::run(&args, &scratch),
     }?;
     if cfg!(debug_assertions) {
         report

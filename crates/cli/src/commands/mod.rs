@@ -9,6 +9,7 @@ pub mod lottery;
 pub mod news;
 mod output;
 mod password;
+pub mod poll;
 mod session;
 mod when;
 

@@ -136,6 +136,7 @@ impl Follower {
         let filter = EventFilter {
             area: Some(area.to_owned()),
             kind: Some("post.published".to_owned()),
+            ..EventFilter::default()
         };
         let mut stream = client.events(filter, None).unwrap();
         stream.connected().await.unwrap();

@@ -65,7 +65,7 @@ pub(crate) fn need_area(sql: &mut dyn Sql, area: i64) -> Step<LiveArea> {
 }
 
 /// Refuses a text that is blank, too long, or more than a line.
-fn check_line(field: &str, text: &str, max_chars: usize) -> Step<()> {
+pub(crate) fn check_line(field: &str, text: &str, max_chars: usize) -> Step<()> {
     if text.trim().is_empty() {
         return Err(invalid(field, "it must not be blank"));
     }

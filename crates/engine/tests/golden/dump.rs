@@ -21,6 +21,15 @@ const CONTENTS: &[&str] = &[
     "SELECT * FROM lottery_winners ORDER BY lottery, agency, first_winner",
 ];
 
+/// As [`CONTENTS`], of what came later: an empty one of these says nothing, so that a story without
+/// it reads as before.
+const LATER: &[&str] = &[
+    "SELECT * FROM polls ORDER BY id",
+    "SELECT * FROM poll_options ORDER BY poll, number",
+    "SELECT * FROM poll_voters ORDER BY poll, account",
+    "SELECT * FROM ballots ORDER BY poll, voter",
+];
+
 /// The rest.
 const BOOKKEEPING: &[&str] = &[
     "SELECT * FROM replies ORDER BY scope, seq",
@@ -29,12 +38,20 @@ const BOOKKEEPING: &[&str] = &[
 
 /// What a rejection must leave as it was.
 pub fn contents(sql: &mut dyn Sql) -> String {
-    tables(sql, CONTENTS)
+    tables(sql, CONTENTS) + &later(sql)
 }
 
 /// Everything.
 pub fn everything(sql: &mut dyn Sql) -> String {
-    tables(sql, CONTENTS) + &tables(sql, BOOKKEEPING)
+    tables(sql, CONTENTS) + &later(sql) + &tables(sql, BOOKKEEPING)
+}
+
+fn later(sql: &mut dyn Sql) -> String {
+    let filled = LATER
+        .iter()
+        .filter(|table| !sql.query(table, &[]).unwrap().is_empty());
+    let filled: Vec<&'static str> = filled.copied().collect();
+    tables(sql, &filled)
 }
 
 fn tables(sql: &mut dyn Sql, tables: &[&'static str]) -> String {

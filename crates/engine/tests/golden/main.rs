@@ -12,6 +12,7 @@
 
 mod dump;
 mod lottery;
+mod polls;
 mod script;
 mod server;
 mod show;

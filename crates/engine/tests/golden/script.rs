@@ -123,8 +123,72 @@ pub enum Line {
         #[arg(key)]
         value: Option<String>,
     },
+    // Polls.
+    CreatePoll {
+        question: String,
+        /// Separated by commas; `*60` is sixty of them.
+        options: String,
+        /// `members`, `anyone`, or `ana:3,beto` with weights.
+        #[arg(key)]
+        voters: Option<String>,
+        #[arg(key, optional)]
+        hidden: bool,
+        #[arg(key, optional)]
+        named: bool,
+        /// From now on.
+        #[arg(key)]
+        opens: Option<Span>,
+        #[arg(key)]
+        closes: Option<Span>,
+        /// `30%` or a weight.
+        #[arg(key)]
+        quorum: Option<String>,
+        #[arg(key)]
+        majority: Option<String>,
+    },
+    /// `blank`, or an option's number.
+    Vote {
+        poll: i64,
+        choice: String,
+        /// The voter's code; the name of whoever votes if it is absent.
+        #[arg(key)]
+        code: Option<String>,
+        /// What the browser's cookie holds.
+        #[arg(key)]
+        cookie: Option<String>,
+    },
+    ClosePoll(i64),
+    SettlePoll(i64),
 
     // Questions.
+    Polls {
+        #[arg(key)]
+        before: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    Poll {
+        poll: i64,
+        #[arg(key)]
+        cookie: Option<String>,
+    },
+    Tallies {
+        #[arg(key)]
+        since: Option<Span>,
+    },
+    Due,
+    PollRecord {
+        poll: i64,
+        #[arg(key)]
+        from: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    Proof {
+        poll: i64,
+        code: String,
+    },
+
     Whoami,
     Credentials(String),
     WhoseFeed(String),

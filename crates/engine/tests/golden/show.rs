@@ -43,6 +43,17 @@ fn reply(reply: &Reply) -> String {
         | Reply::BetsStored { .. }
         | Reply::AgencyClosed { .. }
         | Reply::Drawn { .. } => lottery::reply(reply),
+        Reply::Poll { id } => format!("poll {id}"),
+        Reply::Ballot {
+            at_ms,
+            changed,
+            weight,
+            leaf,
+        } => {
+            let what = if *changed { "changed" } else { "cast" };
+            let (at, leaf) = (time(*at_ms), hex(leaf));
+            format!("ballot {what} at {at}, weight {weight}, leaf {leaf}")
+        }
     }
 }
 
@@ -69,6 +80,12 @@ fn event(event: &Event) -> String {
         Topic::LotteryOpened { .. }
         | Topic::LotteryAgencyClosed { .. }
         | Topic::LotteryDrawn { .. } => lottery::topic(&event.topic),
+        Topic::PollCreated {
+            poll,
+            question,
+            author,
+        } => format!("poll {poll} {:?} by {author}", short(question)),
+        Topic::PollClosed { poll, question } => format!("poll {poll} {:?}", short(question)),
     };
     format!(
         "{} {} {} {about}\n",
@@ -195,7 +212,7 @@ pub fn list<T>(items: &[T], show: impl Fn(&T) -> String) -> String {
 }
 
 /// Long texts are cut for the script.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     let length = text.chars().count();
     if length <= 60 {
         return text.to_owned();
@@ -228,4 +245,9 @@ pub fn time(at_ms: i64) -> String {
     } else {
         text
     }
+}
+
+/// The start of a hash.
+pub fn hex(hash: &[u8; 32]) -> String {
+    hash[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -13,6 +13,7 @@ use goldenscript::Context;
 
 use crate::dump;
 use crate::lottery;
+use crate::polls;
 use crate::script::{Line, Posts};
 use crate::show::{self, START_MS};
 
@@ -129,6 +130,9 @@ impl<'d> Story<'d> {
         if let Some(action) = self.account_action(line)?.or(lottery::action(line)?) {
             return Ok(Some(action));
         }
+        if let Some(action) = polls::action(line, self.now_ms)? {
+            return Ok(Some(action));
+        }
         Ok(Some(match line {
             Line::AddArea { name, description } => Action::AddArea {
                 name: AreaName::parse(name)?,
@@ -236,6 +240,9 @@ impl<'d> Story<'d> {
 
     fn question(&mut self, line: &Line, prefix: Option<&str>) -> Answer {
         let viewer = self.viewer(prefix)?;
+        if let Some(answer) = polls::answer(self.sql, line, viewer, self.now_ms)? {
+            return Ok(answer);
+        }
         Ok(match line.clone() {
             Line::Areas => show::list(
                 &self.ask(ListAreas {

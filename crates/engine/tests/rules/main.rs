@@ -9,6 +9,7 @@ mod dump;
 mod limits;
 mod lotteries;
 mod model;
+mod polls;
 mod random;
 mod world;
 

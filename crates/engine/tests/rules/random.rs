@@ -3,7 +3,10 @@
 
 use domain::command::Which;
 use domain::names::{AreaName, Name};
+use domain::polls::{Listed, Majority, NewPoll, Voters};
 use domain::{Action, Actor, Proposal, RequestId};
+
+use crate::world::START_MS;
 
 /// Members besides the administrator, who is account 1.
 pub const MEMBERS: [&str; 3] = ["Ana", "Beto", "Carla"];
@@ -86,17 +89,81 @@ pub fn proposal(rng: &mut Rng) -> Proposal {
         key: format!("r{}", rng.below(40)),
         fingerprint: [rng.below(2) as u8; 16],
     });
-    let action = match rng.below(10) {
+    let action = match rng.below(11) {
         0 if rng.one_in(2) => account_action(rng),
         1 => area_action(rng),
         2 if rng.one_in(2) => crate::lotteries::action(rng),
         2 => key_action(rng),
+        3 => poll_action(rng),
         _ => post_action(rng),
     };
     Proposal {
         actor,
         request,
         action,
+    }
+}
+
+/// Something about polls, and by whom a ballot is if it is one.
+pub fn voting(rng: &mut Rng) -> (Proposal, String) {
+    let account = rng.pick(&ACCOUNTS);
+    let action = poll_action(rng);
+    let (actor, voter) = match &action {
+        Action::SettlePoll { .. } => (Actor::System, String::new()),
+        Action::CastBallot {
+            voter: Some(cookie),
+            ..
+        } if rng.one_in(2) => (Actor::Anonymous, format!("cookie {}", cookie[0])),
+        _ => {
+            let at_ms = 0;
+            (
+                Actor::OnBehalf { account, at_ms },
+                format!("account {account}"),
+            )
+        }
+    };
+    (free(actor, action), voter)
+}
+
+fn poll_action(rng: &mut Rng) -> Action {
+    let poll = 1 + rng.below(6) as i64;
+    match rng.below(20) {
+        0..2 => Action::CreatePoll {
+            poll: new_poll(rng),
+        },
+        2 if rng.one_in(3) => Action::ClosePoll { poll },
+        3 => Action::SettlePoll { poll },
+        _ => Action::CastBallot {
+            poll,
+            choice: Some(rng.below(5) as u32).filter(|choice| *choice > 0),
+            code_hash: [rng.below(200) as u8; 32],
+            voter: rng.one_in(2).then(|| [rng.below(9) as u8; 32]),
+        },
+    }
+}
+
+/// A poll with three options that closes soon, late or never.
+fn new_poll(rng: &mut Rng) -> NewPoll {
+    let listed = |name: &str, weight| Listed {
+        name: Name::parse(name).unwrap(),
+        weight,
+    };
+    let voters = match rng.below(3) {
+        0 => Voters::Members,
+        1 => Voters::Anyone,
+        _ => Voters::Listed(vec![listed("Ana", 7), listed("Carla", 2)]),
+    };
+    let closes_at_ms = START_MS + 1_000 * rng.below(600) as i64;
+    NewPoll {
+        question: rng.pick(&WORDS).to_owned(),
+        options: WORDS[..3].iter().map(|word| (*word).to_owned()).collect(),
+        voters,
+        live: rng.one_in(2),
+        open_ballot: rng.one_in(2),
+        opens_at_ms: None,
+        closes_at_ms: rng.one_in(2).then_some(closes_at_ms),
+        quorum: None,
+        majority: Majority::Simple,
     }
 }
 

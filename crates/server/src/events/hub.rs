@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::outbox::{Events, ListEvents};
+use domain::polls::queries::LiveTally;
 use domain::{Event, EventId};
 use engine::{Consistency, Engine, Missed, ReadError, Served};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
-use super::render::Rendered;
+use super::render::{Rendered, RenderedTally};
 
 /// Events that a reader may be behind before it is cut. At 20 posts a second that is 50 seconds,
 /// longer than a connection may stall; the ring holds about half a megabyte at most.
@@ -27,6 +28,8 @@ const RETRY: Duration = Duration::from_millis(200);
 pub(super) enum Item {
     /// Something happened.
     Event(Arc<Rendered>),
+    /// How polls stood at this log index: all that changed in one round.
+    Tallies(u64, Arc<[RenderedTally]>),
     /// Time for a sign of life.
     Alive,
     /// Some history was lost to this node itself (it took over a snapshot): come back and see.
@@ -45,6 +48,8 @@ struct Inner {
     /// there after.
     last: Mutex<EventId>,
     readers: AtomicUsize,
+    /// Readers that follow how polls stand.
+    tally_readers: AtomicUsize,
 }
 
 impl Hub {
@@ -62,6 +67,7 @@ impl Hub {
             items,
             last: Mutex::new(start),
             readers,
+            tally_readers: AtomicUsize::new(0),
         }));
         (
             hub.clone(),
@@ -88,6 +94,23 @@ impl Hub {
         let taken = self.0.readers.fetch_add(1, Ordering::Relaxed);
         let seat = Seat(self.clone());
         (taken < max).then_some(seat)
+    }
+
+    /// How many readers follow how polls stand.
+    pub fn tally_readers(&self) -> usize {
+        self.0.tally_readers.load(Ordering::Relaxed)
+    }
+
+    /// Counts one more of them as long as what is answered lives.
+    pub(super) fn follow_tallies(&self) -> TallySeat {
+        self.0.tally_readers.fetch_add(1, Ordering::Relaxed);
+        TallySeat(self.clone())
+    }
+
+    /// Hands out how polls stood at a log index.
+    pub fn tell_tallies(&self, index: u64, tallies: &[LiveTally]) {
+        let rendered = tallies.iter().map(RenderedTally::new).collect();
+        self.tell(Item::Tallies(index, rendered));
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<Item> {
@@ -118,6 +141,15 @@ pub(super) struct Seat(Hub);
 impl Drop for Seat {
     fn drop(&mut self) {
         self.0.0.readers.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts one reader of tallies as long as it lives.
+pub(super) struct TallySeat(Hub);
+
+impl Drop for TallySeat {
+    fn drop(&mut self) {
+        self.0.0.tally_readers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

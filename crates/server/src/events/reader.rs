@@ -5,13 +5,14 @@ use std::convert::Infallible;
 
 use bytes::{Bytes, BytesMut};
 use domain::outbox::{Events, ListEvents};
+use domain::polls::queries::ListTallies;
 use domain::{Event, EventId};
 use engine::{Consistency, ReadError, Served};
 use futures_util::Stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
-use super::hub::{Item, PAGE_EVENTS, Seat};
-use super::render::{Rendered, alive, farewell, gone, moved_to, opening};
+use super::hub::{Item, PAGE_EVENTS, Seat, TallySeat};
+use super::render::{Rendered, RenderedTally, TALLY, alive, farewell, gone, moved_to, opening};
 use crate::app::{App, Caller, Freshness};
 use crate::problem::{Kind, Trouble};
 
@@ -25,13 +26,30 @@ const FULL_MS: u64 = 5_000;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     pub areas: Vec<i64>,
+    pub polls: Vec<i64>,
     pub kinds: Vec<String>,
 }
 
 impl Filter {
+    /// Whether it asks how polls stand.
+    fn follows_tallies(&self) -> bool {
+        match self.kinds.is_empty() {
+            true => !self.polls.is_empty(),
+            false => self.kinds.iter().any(|kind| kind == TALLY),
+        }
+    }
+
+    fn wants_tally(&self, poll: i64) -> bool {
+        let whole = self.areas.is_empty() && self.polls.is_empty();
+        self.follows_tallies() && (whole || self.polls.contains(&poll))
+    }
+
     fn wants(&self, event: &Rendered) -> bool {
-        let area = self.areas.is_empty() || event.area.is_some_and(|a| self.areas.contains(&a));
-        area && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind))
+        let whole = self.areas.is_empty() && self.polls.is_empty();
+        let area = event.area.is_some_and(|area| self.areas.contains(&area));
+        let poll = event.poll.is_some_and(|poll| self.polls.contains(&poll));
+        (whole || area || poll)
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind))
     }
 }
 
@@ -51,7 +69,10 @@ pub(crate) struct Reader {
     ready: VecDeque<Bytes>,
     stage: Stage,
     until_check: u32,
+    /// The state of the tallies that were told at the start.
+    tallies_at: u64,
     _seat: Seat,
+    _tally_seat: Option<TallySeat>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +99,8 @@ impl Reader {
         let seat = app.hub.seat(max).ok_or_else(full)?;
         // First the live end, then history up to at least there: what falls between is in both.
         let live = app.hub.subscribe();
+        let follows = filter.follows_tallies();
+        let tally_seat = follows.then(|| app.hub.follow_tallies());
         let start = app.hub.last();
         let mut reader = Reader {
             // Spread over the minute, so that not all are looked up at the same moment.
@@ -95,8 +118,13 @@ impl Reader {
             } else {
                 Stage::Live
             },
+            tallies_at: 0,
             _seat: seat,
+            _tally_seat: tally_seat,
         };
+        if reader._tally_seat.is_some() {
+            reader.tell_how_polls_stand().await?;
+        }
         if reader.stage == Stage::History {
             reader.history().await?;
         }
@@ -124,6 +152,25 @@ impl Reader {
                         self.end(farewell(&trouble.detail));
                     }
                 }
+            }
+        }
+    }
+
+    /// Says first how the polls stand that the reader follows: later only changes are told.
+    async fn tell_how_polls_stand(&mut self) -> Result<(), Trouble> {
+        let applied = Consistency::Session(self.app.engine.status().applied);
+        let query = ListTallies { since_ms: 0 };
+        let Served { value, position } = self.app.engine.read(applied, query).await?;
+        self.tallies_at = position.index;
+        let tallies: Vec<RenderedTally> = value.iter().map(RenderedTally::new).collect();
+        self.take_tallies(&tallies);
+        Ok(())
+    }
+
+    fn take_tallies(&mut self, tallies: &[RenderedTally]) {
+        for tally in tallies {
+            if self.filter.wants_tally(tally.poll) {
+                self.ready.push_back(tally.bytes.clone());
             }
         }
     }
@@ -194,6 +241,11 @@ impl Reader {
     async fn live_step(&mut self) {
         match self.live.recv().await {
             Ok(Item::Event(event)) => self.take(&event),
+            Ok(Item::Tallies(index, tallies)) if index > self.tallies_at => {
+                self.take_tallies(&tallies);
+            }
+            // What was told at the start is newer.
+            Ok(Item::Tallies(..)) => {}
             Ok(Item::Alive) => self.alive().await,
             Ok(Item::Lost) => self.end(farewell("some events were missed here; come back")),
             Ok(Item::Stop) | Err(RecvError::Closed) => self.end(farewell("the node is stopping")),
@@ -218,7 +270,8 @@ impl Reader {
 
     async fn alive(&mut self) {
         self.until_check = self.until_check.saturating_sub(1);
-        if self.until_check == 0 {
+        // Whoever follows a poll for anyone has no session that could end.
+        if self.until_check == 0 && self.caller.token.is_some() {
             self.until_check = ALIVE_PER_CHECK;
             if let Err(trouble) = self.check_session().await {
                 return self.end(farewell(&trouble.detail));

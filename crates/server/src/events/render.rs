@@ -2,12 +2,14 @@
 
 use api::types;
 use bytes::Bytes;
+use domain::polls::queries::LiveTally;
 use domain::{Event, EventId, Topic};
 
+use crate::polls::tally_event;
 use crate::render::rfc3339;
 
 /// The kinds that a client can filter by.
-pub(crate) const KINDS: [&str; 9] = [
+pub(crate) const KINDS: [&str; 12] = [
     "post.published",
     "post.removed",
     "area.added",
@@ -17,7 +19,13 @@ pub(crate) const KINDS: [&str; 9] = [
     "lottery.opened",
     "lottery.agency-closed",
     "lottery.drawn",
+    "poll.created",
+    "poll.closed",
+    TALLY,
 ];
+
+/// The kind that tells how a poll stands. It comes only to who asks for it.
+pub(crate) const TALLY: &str = "poll.tally";
 
 /// Told once at the start: how long a browser waits before it comes back.
 const RETRY_MS: u32 = 1_000;
@@ -27,6 +35,7 @@ const RETRY_MS: u32 = 1_000;
 pub(super) struct Rendered {
     pub id: EventId,
     pub area: Option<i64>,
+    pub poll: Option<i64>,
     pub kind: &'static str,
     pub bytes: Bytes,
 }
@@ -40,8 +49,28 @@ impl Rendered {
         Rendered {
             id: event.id,
             area: event.topic.area(),
+            poll: event.topic.poll(),
             kind,
             bytes: text.into(),
+        }
+    }
+}
+
+/// How a poll stands, rendered once for all readers. The message has no id: a client's last event
+/// id stays that of the last event.
+#[derive(Debug)]
+pub(super) struct RenderedTally {
+    pub poll: i64,
+    pub bytes: Bytes,
+}
+
+impl RenderedTally {
+    /// Renders a tally.
+    pub fn new(live: &LiveTally) -> Self {
+        let json = serde_json::to_string(&tally_event(live)).unwrap_or_default();
+        RenderedTally {
+            poll: live.poll,
+            bytes: format!("event: {TALLY}\ndata: {json}\n\n").into(),
         }
     }
 }
@@ -82,17 +111,8 @@ pub(crate) fn event_json(event: &Event) -> types::Event {
         kind: event.topic.kind().to_owned(),
         at: rfc3339(event.at_ms),
         area: event.topic.area(),
-        post: None,
-        title: None,
-        author: None,
-        name: None,
-        hidden: None,
-        lottery: None,
-        agencies: None,
-        agency: None,
-        open_agencies: None,
-        number: None,
-        winners: None,
+        poll: event.topic.poll(),
+        ..types::Event::default()
     };
     match &event.topic {
         Topic::AreaAdded { name, .. }
@@ -109,6 +129,13 @@ pub(crate) fn event_json(event: &Event) -> types::Event {
             json.title = Some(title.clone());
             json.author = Some(author.clone());
         }
+        Topic::PollCreated {
+            question, author, ..
+        } => {
+            json.question = Some(question.clone());
+            json.author = Some(author.clone());
+        }
+        Topic::PollClosed { question, .. } => json.question = Some(question.clone()),
         Topic::PostRemoved { post, hidden, .. } => {
             json.post = Some(*post);
             json.hidden = Some(*hidden);

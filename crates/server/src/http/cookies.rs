@@ -12,6 +12,9 @@ pub(crate) const INDEX_COOKIE: &str = "consorcio_index";
 /// Holds the language the reader chose.
 pub(crate) const LANGUAGE_COOKIE: &str = "consorcio_language";
 
+/// Holds a random secret that stands for a voter who has not signed in.
+pub(crate) const VOTER_COOKIE: &str = "consorcio_voter";
+
 /// The value of a cookie in a request.
 pub(crate) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers

@@ -190,6 +190,11 @@ impl Content for types::AreaEdit {}
 impl Content for types::NewPost {}
 impl Content for types::Hide {}
 impl Content for types::Mark {}
+impl Content for types::NewPoll {}
+
+impl Content for types::CastBallot {
+    const SIGNED_IN: bool = false;
+}
 
 /// A caller and its JSON.
 pub(crate) struct Input<T> {
@@ -346,6 +351,9 @@ pub(crate) struct AreaPath(pub AreaRef);
 /// `{area}/posts/{id}`.
 pub(crate) struct PostPath(pub AreaRef, pub i64);
 
+/// `{poll}`: an id.
+pub(crate) struct PollPath(pub i64);
+
 /// `{key}`: bytes, percent-encoded.
 pub(crate) struct KeyPath(pub Vec<u8>);
 
@@ -367,6 +375,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PostPath {
         let Path((area, post)) = path.map_err(bad_path)?;
         let post = post.parse().map_err(|_| Trouble::not_found("post"))?;
         Ok(PostPath(area_ref(&area)?, post))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for PollPath {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Trouble> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(poll) = path.map_err(bad_path)?;
+        let id = poll.parse().map_err(|_| Trouble::not_found("poll"))?;
+        Ok(PollPath(id))
     }
 }
 

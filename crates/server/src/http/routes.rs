@@ -8,6 +8,7 @@ mod feeds;
 mod keys;
 mod lotteries;
 mod lottery_path;
+mod polls;
 mod posts;
 mod system;
 
@@ -53,6 +54,13 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(accounts::current, accounts::log_out))
         .merge(news)
         .merge(lotteries)
+        .routes(routes!(polls::list, polls::create))
+        .routes(routes!(polls::get))
+        .routes(routes!(polls::vote))
+        .routes(routes!(polls::close))
+        .routes(routes!(polls::result))
+        .routes(routes!(polls::record))
+        .routes(routes!(polls::proof))
         .routes(routes!(keys::get, keys::put, keys::delete))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))

@@ -6,6 +6,7 @@ use domain::names::NameProblem;
 use engine::{MembershipError, ReadError, WriteError};
 
 use super::{Kind, Trouble};
+use crate::render::rfc3339;
 
 /// When to try again after an election or a change of nodes: about as long as an election takes.
 const ELECTION_MS: u64 = 1_000;
@@ -59,6 +60,15 @@ impl From<Rejection> for Trouble {
                 Kind::AlreadyDrawn,
                 format!("it has been drawn already: {number:04}"),
             ),
+            Rejection::PollNotOpen { opens_at_ms } => Trouble::new(
+                Kind::PollNotOpen,
+                format!("the poll opens at {}", rfc3339(opens_at_ms)),
+            ),
+            Rejection::PollClosed => Trouble::new(Kind::PollClosed, "the poll is closed"),
+            Rejection::NotAVoter => Trouble::new(
+                Kind::NotAVoter,
+                "you are not on the list of this poll's voters",
+            ),
         }
     }
 }
@@ -96,6 +106,7 @@ fn noun(thing: Thing) -> &'static str {
         Thing::Agency => "agency",
         Thing::Bet => "bet",
         Thing::Receipt => "receipt",
+        Thing::Poll => "poll",
     }
 }
 

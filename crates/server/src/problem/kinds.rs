@@ -37,6 +37,10 @@ pub(crate) enum Kind {
     DiskFull,
     WrongCluster,
     Outvoted,
+    PollNotOpen,
+    PollClosed,
+    NotAVoter,
+    ResultHidden,
 }
 
 /// What there is to say about a kind.
@@ -73,7 +77,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 32] = [
+static FACTS: [Facts; 36] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -302,6 +306,34 @@ static FACTS: [Facts; 32] = [
         title: "The state of this node differs from the others'",
         advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
                  data directory away and joins it anew.",
+    },
+    Facts {
+        kind: Kind::PollNotOpen,
+        name: "poll-not-open",
+        status: 409,
+        title: "The poll has not opened yet",
+        advice: "Vote again after its opening, which the detail names.",
+    },
+    Facts {
+        kind: Kind::PollClosed,
+        name: "poll-closed",
+        status: 409,
+        title: "The poll is closed",
+        advice: "What was cast before counts, and nothing changes it any more.",
+    },
+    Facts {
+        kind: Kind::NotAVoter,
+        name: "not-a-voter",
+        status: 403,
+        title: "The poll is for others",
+        advice: "Only the members on its list may vote.",
+    },
+    Facts {
+        kind: Kind::ResultHidden,
+        name: "result-hidden",
+        status: 409,
+        title: "There is no result to show yet",
+        advice: "Ask again after the poll's close.",
     },
 ];
 

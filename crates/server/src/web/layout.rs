@@ -41,6 +41,8 @@ pub(super) enum Live {
     No,
     /// When something happens in any area, or in this one.
     Events(Option<i64>),
+    /// When something happens to this poll, and how it stands.
+    Poll(i64),
     /// Every so many milliseconds.
     Every(u32),
 }
@@ -66,15 +68,15 @@ pub(super) fn page(
     )
 }
 
-/// What the script needs to know: after which event the page was made, and which area it is about.
-fn live(live: Live, position: Option<&Position>) -> [Option<String>; 3] {
-    match (live, position) {
-        (Live::Events(area), Some(position)) => {
-            let after = format!("{}-{}", position.index, u32::MAX);
-            [Some(after), area.map(|area| area.to_string()), None]
-        }
-        (Live::Every(ms), _) => [None, None, Some(ms.to_string())],
-        _ => [None, None, None],
+/// What the script needs to know: after which event the page was made, and which area
+/// or poll it is about.
+fn live(live: Live, position: Option<&Position>) -> [Option<String>; 4] {
+    let after = position.map(|position| format!("{}-{}", position.index, u32::MAX));
+    match live {
+        Live::Events(area) => [after, area.map(|area| area.to_string()), None, None],
+        Live::Poll(poll) => [after, None, None, Some(poll.to_string())],
+        Live::Every(ms) => [None, None, Some(ms.to_string()), None],
+        Live::No => [None, None, None, None],
     }
 }
 
@@ -82,7 +84,7 @@ fn document(
     language: Language,
     title: &str,
     here: &str,
-    [after, area, every]: [Option<String>; 3],
+    [after, area, every, poll]: [Option<String>; 4],
     header: Markup,
     node: Option<&str>,
     content: Markup,
@@ -100,7 +102,7 @@ fn document(
                 link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
                 script src=(SCRIPT_PATH) defer {}
             }
-            body data-after=[after] data-area=[area] data-every=[every] {
+            body data-after=[after] data-area=[area] data-every=[every] data-poll=[poll] {
                 a class="skip" href="#main" { (t("Saltar al contenido", "Skip to content")) }
                 (header)
                 main id="main" tabindex="-1" {
@@ -134,6 +136,9 @@ fn header(visit: &Visit, frame: &Frame<'_>) -> Markup {
                 nav aria-label=(visit.t("Principal", "Main")) {
                     a href="/" aria-current=[here("news")] accesskey="h" {
                         (visit.t("Noticias", "News"))
+                    }
+                    a href="/polls" aria-current=[here("polls")] {
+                        (visit.t("Votaciones", "Polls"))
                     }
                     @if administrator {
                         a href="/members" aria-current=[here("members")] {
@@ -196,7 +201,7 @@ pub(super) fn problem_page(language: Language, trouble: &Trouble, here: &str) ->
         language,
         title,
         here,
-        [None, None, None],
+        [None, None, None, None],
         header,
         None,
         content,

@@ -12,9 +12,9 @@ use maud::Markup;
 use super::language::Language;
 use super::layout::{self, Frame, html_response};
 use crate::app::{App, Caller};
-use crate::http::{Form, INDEX_COOKIE, Positioned, SESSION_COOKIE};
+use crate::http::{Form, INDEX_COOKIE, Positioned, SESSION_COOKIE, VOTER_COOKIE};
 use crate::problem::Trouble;
-use crate::token::random;
+use crate::token::{Secret, random};
 
 /// A form's request id has this many bytes: enough never to meet another.
 const FORM_ID_BYTES: usize = 16;
@@ -112,10 +112,7 @@ pub(crate) fn remembered(app: &App, cookie: &str) -> Option<u64> {
 
 /// The cookie that opens (or, without a token, ends) the browser's session.
 pub(super) fn session_cookie(app: &App, token: Option<&str>) -> HeaderValue {
-    let secure = match app.config.public_url.as_deref() {
-        Some(url) if url.starts_with("https://") => "; Secure",
-        _ => "",
-    };
+    let secure = secure(app);
     let (token, age) = match token {
         Some(token) => (token, app.config.session_lifetime.as_secs()),
         None => ("", 0),
@@ -124,6 +121,25 @@ pub(super) fn session_cookie(app: &App, token: Option<&str>) -> HeaderValue {
         "{SESSION_COOKIE}={token}; Path=/; Max-Age={age}; HttpOnly; SameSite=Strict{secure}"
     );
     HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// The cookie that tells one voter who has not signed in from another, for a year. Whoever deletes
+/// it is somebody else.
+pub(super) fn voter_cookie(app: &App, secret: &Secret) -> HeaderValue {
+    let secret = secret.voter();
+    let secure = secure(app);
+    let cookie = format!(
+        "{VOTER_COOKIE}={secret}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+    );
+    HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// What a cookie says on a site that is reached through TLS.
+fn secure(app: &App) -> &'static str {
+    match app.config.public_url.as_deref() {
+        Some(url) if url.starts_with("https://") => "; Secure",
+        _ => "",
+    }
 }
 
 /// A path of this site to come back to; anything else becomes the first page.

@@ -70,6 +70,10 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::DiskFull => "No queda sitio en el disco",
         Kind::WrongCluster => "Este nodo es de otro grupo",
         Kind::Outvoted => "Los datos de este nodo no coinciden con los de los demás",
+        Kind::PollNotOpen => "La votación todavía no se ha abierto",
+        Kind::PollClosed => "La votación está cerrada",
+        Kind::NotAVoter => "Esta votación es para otras personas",
+        Kind::ResultHidden => "Todavía no hay resultado que mostrar",
     }
 }
 
@@ -101,6 +105,10 @@ fn spanish_advice(trouble: &Trouble) -> String {
         Kind::OutcomeUnknown => "Mira si está antes de volver a enviarlo.",
         Kind::DiskFull => "No se ha guardado nada. Avisa a quien administra.",
         Kind::LastAdministrator => "Nombra antes a otra persona.",
+        Kind::PollNotOpen => "Vuelve cuando se abra.",
+        Kind::PollClosed => "Cuenta lo que se votó antes; ya no se puede cambiar.",
+        Kind::NotAVoter => "Solo vota quien está en su lista.",
+        Kind::ResultHidden => "Se verá cuando se cierre la votación.",
         Kind::CrossSite => "Ábrelo desde una página de este sitio.",
         _ => return sentence(&trouble.detail),
     };
@@ -117,6 +125,13 @@ fn spanish_field(field: &str) -> &str {
         "title" => "Título",
         "text" => "Texto",
         "reason" => "Motivo",
+        "question" => "Pregunta",
+        "options" => "Opciones",
+        "voters" | "list" => "Lista",
+        "choice" => "Tu voto",
+        "closes_at" | "closes" => "Cierre",
+        "quorum" => "Quórum",
+        "majority" => "Mayoría",
         other => other,
     }
 }
@@ -138,6 +153,20 @@ fn spanish_reason(reason: &str) -> String {
         "it has more than 65536 bytes" => "es demasiado largo",
         "it has control characters" | "it must be one line without control characters" => {
             "tiene caracteres que no se ven"
+        }
+        "choose one of the options" => "elige una de las opciones",
+        "a poll has 2 to 100 options" => "tiene que haber de 2 a 100",
+        "two options are alike" => "hay dos iguales",
+        "a list has 1 to 5000 voters" => "tiene que haber de 1 a 5000 votantes",
+        "a weight is from 1 to 1000000" => "un peso va de 1 a 1000000",
+        "a line is a name, or a name and a weight" => {
+            "en cada línea va un nombre, o un nombre y su peso"
+        }
+        "nobody knows how many anyone is: give the quorum as a number" => {
+            "si vota cualquiera, no se sabe cuántos son"
+        }
+        "nobody knows how many anyone is: choose a majority of what is cast" => {
+            "si vota cualquiera, tiene que ser una mayoría de lo votado"
         }
         "this is not your password" => "no es la tuya",
         "a password has at least 8 characters" => "tiene que tener al menos 8 letras",
@@ -167,6 +196,41 @@ pub(super) fn moment(language: Language, at_ms: i64) -> Markup {
     let exact = rfc3339(at_ms);
     html! {
         time datetime=(exact) title=(exact) { (ago(language, at_ms, now_ms())) }
+    }
+}
+
+/// A moment to come: in how long, or the date; one that has passed as [`moment`] tells it.
+pub(super) fn coming(language: Language, at_ms: i64) -> Markup {
+    let now = now_ms();
+    if at_ms <= now {
+        return moment(language, at_ms);
+    }
+    let exact = rfc3339(at_ms);
+    html! {
+        time datetime=(exact) title=(exact) { (ahead(language, at_ms, now)) }
+    }
+}
+
+fn ahead(language: Language, at_ms: i64, now_ms: i64) -> String {
+    let left = at_ms - now_ms;
+    // To the nearest, because "in 2 days" is not what somebody expects who has just said three.
+    let nearest = |unit_ms: i64| (left + unit_ms / 2) / unit_ms;
+    let count = |number: i64, one: (&str, &str), many: (&str, &str)| {
+        let (es, en) = if number == 1 { one } else { many };
+        match language {
+            Language::Spanish => format!("dentro de {number} {es}"),
+            Language::English => format!("in {number} {en}"),
+        }
+    };
+    if nearest(MINUTE_MS) < 60 {
+        let minutes = nearest(MINUTE_MS).max(1);
+        count(minutes, ("minuto", "minute"), ("minutos", "minutes"))
+    } else if nearest(HOUR_MS) < 24 {
+        count(nearest(HOUR_MS), ("hora", "hour"), ("horas", "hours"))
+    } else if nearest(DAY_MS) <= RELATIVE_DAYS {
+        count(nearest(DAY_MS), ("día", "day"), ("días", "days"))
+    } else {
+        language.pick("el ", "on ").to_owned() + &date(language, at_ms, now_ms)
     }
 }
 
@@ -242,6 +306,10 @@ mod tests {
             (es(2 * DAY_MS), en(2 * DAY_MS)),
             ("hace 2 días".into(), "2 days ago".into())
         );
+        let soon = |left| ahead(Language::Spanish, now + left, now);
+        assert_eq!(soon(1_000), "dentro de 1 minuto");
+        assert_eq!(soon(HOUR_MS - 1_000), "dentro de 1 hora");
+        assert_eq!(soon(14 * DAY_MS), "el 28 de noviembre");
         assert_eq!(es(30 * DAY_MS), "15 de octubre");
         assert_eq!(en(400 * DAY_MS), "10 October 2022");
     }

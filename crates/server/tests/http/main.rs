@@ -10,6 +10,8 @@ mod keys;
 mod lotteries;
 mod news;
 mod overload;
+mod poll_pages;
+mod polls;
 mod site;
 mod system;
 mod web;

@@ -105,6 +105,13 @@ const ROUTES: &str = "
     GET /v1/lotteries/{lottery}/agencies/{agency}/winners
     GET /v1/lotteries/{lottery}/record
     GET /v1/lotteries/{lottery}/receipts/{leaf}
+    GET POST /v1/polls
+    GET /v1/polls/{poll}
+    PUT /v1/polls/{poll}/ballot
+    POST /v1/polls/{poll}/close
+    GET /v1/polls/{poll}/result
+    GET /v1/polls/{poll}/record
+    GET /v1/polls/{poll}/proof
     GET /v1/route/areas/{area}
     GET /v1/cluster
     POST /v1/cluster/token

@@ -5,14 +5,14 @@ use serde_json::json;
 use crate::site::{Answer, Ask, PASSWORD, Site, config};
 
 /// A browser without scripts: it keeps cookies and says where it comes from.
-struct Browser<'a> {
+pub struct Browser<'a> {
     site: &'a Site,
     cookies: Vec<(String, String)>,
     language: &'static str,
 }
 
 impl<'a> Browser<'a> {
-    fn new(site: &'a Site) -> Self {
+    pub fn new(site: &'a Site) -> Self {
         Browser {
             site,
             cookies: Vec::new(),
@@ -20,7 +20,7 @@ impl<'a> Browser<'a> {
         }
     }
 
-    async fn signed_in(site: &'a Site, name: &str, password: &str) -> Self {
+    pub async fn signed_in(site: &'a Site, name: &str, password: &str) -> Self {
         let mut browser = Self::new(site);
         let body = format!("name={name}&password={}&then=", password.replace(' ', "+"));
         let answer = browser.post("/sign-in", &body).await;
@@ -44,13 +44,13 @@ impl<'a> Browser<'a> {
             .header("Cookie", &pairs.join("; "))
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub async fn get(&mut self, path: &str) -> Answer {
         let answer = self.site.send(self.ask("GET", path)).await;
         self.keep_cookies(&answer);
         answer
     }
 
-    async fn post(&mut self, path: &str, form: &str) -> Answer {
+    pub async fn post(&mut self, path: &str, form: &str) -> Answer {
         let ask = self
             .ask("POST", path)
             .header("Origin", "http://localhost")
@@ -77,7 +77,7 @@ impl<'a> Browser<'a> {
 }
 
 /// The value of a hidden field.
-fn hidden(page: &str, name: &str) -> String {
+pub fn hidden(page: &str, name: &str) -> String {
     let field = format!("name=\"{name}\" value=\"");
     let (_, rest) = page.split_once(&field).unwrap();
     rest.split('"').next().unwrap().to_owned()
@@ -86,7 +86,7 @@ fn hidden(page: &str, name: &str) -> String {
 /// What every page must be: in a language, titled, with one first heading, a label for every
 /// field, and nothing that the content security policy would stop.
 #[track_caller]
-fn is_a_good_page(answer: &Answer, language: &str) {
+pub fn is_a_good_page(answer: &Answer, language: &str) {
     let page = answer.text();
     assert!(
         answer

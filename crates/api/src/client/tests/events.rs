@@ -86,6 +86,7 @@ async fn a_busy_node_is_passed_over_and_a_refusal_is_told() {
     let filter = EventFilter {
         area: Some("Obras y más".into()),
         kind: None,
+        ..EventFilter::default()
     };
     let mut stream = client.events(filter, Some("0-0")).unwrap();
     assert_eq!(stream.next().await.unwrap().id, "1-0");

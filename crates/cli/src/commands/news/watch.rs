@@ -36,6 +36,7 @@ impl Watch {
         let filter = EventFilter {
             area: self.area,
             kind: self.kind,
+            poll: None,
         };
         let mut stream = session.client.events(filter, self.after.as_deref())?;
         stream.connected().await?;
@@ -150,6 +151,11 @@ fn describe(event: &Event, area: &str) -> (String, Style) {
             ),
             Style::Bold,
         ),
+        "poll.created" => (
+            format!("{} asks: {}", text(&event.author), text(&event.question)),
+            Style::Bold,
+        ),
+        "poll.closed" => (format!("closed: {}", text(&event.question)), Style::Plain),
         kind => (kind.to_owned(), Style::Dim),
     }
 }
@@ -175,6 +181,9 @@ mod tests {
             open_agencies: Some(1),
             number: Some(74),
             winners: None,
+            poll: None,
+            question: Some("¿Gatos?".into()),
+            tally: None,
         }
     }
 
@@ -186,10 +195,7 @@ mod tests {
         assert_eq!(said("area.removed"), "area Obras was removed");
         assert_eq!(said("lottery.agency-closed"), "agency 4 closed, 1 to go");
         assert_eq!(said("lottery.drawn"), "0074 was drawn in lottery 2");
-        assert_eq!(
-            said("poll.closed"),
-            "poll.closed",
-            "kinds of a later version"
-        );
+        assert_eq!(said("poll.created"), "ana asks: ¿Gatos?");
+        assert_eq!(said("later.kind"), "later.kind", "kinds of a later version");
     }
 }

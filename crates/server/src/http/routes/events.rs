@@ -23,9 +23,14 @@ const FILTER_MAX: usize = 50;
 /// `Last-Event-ID` (or `?after=`), on any node, gets everything after it exactly once, or one
 /// message `event: gone` if that history is no longer kept. Comments are signs of life. A client
 /// that reads too slowly is cut and resumes the same way.
+///
+/// With `poll` (or `kind=poll.tally`) messages `event: poll.tally` tell how open polls stand: first
+/// as they are, then when they change, at most some twenty times a second. They have no `id:`,
+/// because only the newest counts. A poll for anyone can be followed without a session.
 #[utoipa::path(get, path = "/v1/events", tag = "news",
     params(
         ("area" = Option<Vec<String>>, Query, description = "Ids or names; may be repeated"),
+        ("poll" = Option<Vec<i64>>, Query, description = "Ids of polls; may be repeated"),
         ("kind" = Option<Vec<String>>, Query, description = "Kinds of events; may be repeated"),
         ("after" = Option<String>, Query, description = "Resume after this event id"),
         ("Last-Event-ID" = Option<String>, Header, description = "The same; goes first")),
@@ -36,11 +41,19 @@ pub(super) async fn stream(
     headers: HeaderMap,
     query: Pairs,
 ) -> Result<Response, Trouble> {
-    app.member(&caller).await?;
-    let query = query.only(&["area", "kind", "after"])?;
+    let query = query.only(&["area", "poll", "kind", "after"])?;
+    let polls = polls(&query)?;
+    if caller.token.is_none() && !polls.is_empty() && query.all("area").next().is_none() {
+        for poll in &polls {
+            app.poll(&caller, None, *poll).await?;
+        }
+    } else {
+        app.member(&caller).await?;
+    }
     let after = cursor(&headers, &query)?;
     let filter = Filter {
         areas: areas(&app, &caller, &query).await?,
+        polls,
         kinds: kinds(&query)?,
     };
     let reader = Reader::open(&app, caller, filter, after).await?;
@@ -69,6 +82,14 @@ async fn areas(app: &App, caller: &Caller, query: &Pairs) -> Result<Vec<i64>, Tr
         areas.push(app.area(caller, &area).await?.value.1.id);
     }
     Ok(areas)
+}
+
+fn polls(query: &Pairs) -> Result<Vec<i64>, Trouble> {
+    let id = |text: &str| {
+        let bad = |_| Trouble::field("poll", "it must be the id of a poll");
+        text.parse().map_err(bad)
+    };
+    query.all("poll").take(FILTER_MAX).map(id).collect()
 }
 
 fn kinds(query: &Pairs) -> Result<Vec<String>, Trouble> {

@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const { after, area, every } = document.body.dataset;
+  const { after, area, every, poll } = document.body.dataset;
   const status = document.getElementById("live");
   const spanish = document.documentElement.lang === "es";
 
@@ -63,6 +63,23 @@
   if (every) setInterval(renew, Number(every));
   if (!after) return;
 
+  // How a poll stands: the numbers change in place, in the page's own words.
+  const counted = ({ ballots, weight }) =>
+    ballots === weight ? String(ballots) : `${ballots} (${weight})`;
+  function showTally({ total, blank, options }) {
+    for (const row of document.querySelectorAll("#tally [data-option]")) {
+      const number = Number(row.dataset.option);
+      const count = number === 0 ? blank : options[number - 1];
+      const percent = total.weight ? Math.round((100 * count.weight) / total.weight) : 0;
+      const bar = row.querySelector("progress");
+      bar.max = Math.max(total.weight, 1);
+      bar.value = count.weight;
+      row.querySelector(".number").textContent = `${counted(count)} · ${percent} %`;
+    }
+    const sum = document.getElementById("total");
+    if (sum) sum.textContent = counted(total);
+  }
+
   // Many readers hear of a post at once; they do not all ask for it at once.
   let planned = 0;
   function renewSoon() {
@@ -75,14 +92,24 @@
 
   const query = new URLSearchParams({ after });
   if (area) query.set("area", area);
+  if (poll) query.set("poll", poll);
   const events = new EventSource(`/v1/events?${query}`);
-  for (const kind of ["post.removed", "area.added", "area.edited", "area.removed"]) {
+  for (const kind of ["post.removed", "area.added", "area.edited", "area.removed", "poll.created"]) {
     events.addEventListener(kind, renewSoon);
   }
   events.addEventListener("post.published", (event) => {
     const { title, author } = JSON.parse(event.data);
     status.textContent = spanish ? `Nuevo: ${title} (${author})` : `New: ${title} (${author})`;
     renewSoon();
+  });
+  events.addEventListener("poll.closed", () => {
+    // A receipt that was just given stays until its voter leaves the page.
+    if (!document.querySelector("[data-keep]")) return renewSoon();
+    status.textContent = spanish ? "La votación se ha cerrado" : "The poll was closed";
+  });
+  events.addEventListener("poll.tally", (event) => {
+    const told = JSON.parse(event.data);
+    if (poll && String(told.poll) === poll) showTally(told.tally);
   });
   events.addEventListener("gone", () => {
     events.close();
