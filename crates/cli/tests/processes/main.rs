@@ -11,5 +11,6 @@ mod kills;
 mod load;
 mod members;
 mod pause;
+mod polls;
 mod program;
 mod up;
