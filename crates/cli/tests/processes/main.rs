@@ -13,5 +13,6 @@ mod load;
 mod lottery;
 mod members;
 mod pause;
+mod polls;
 mod program;
 mod up;

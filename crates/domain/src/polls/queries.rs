@@ -87,7 +87,7 @@ pub struct Poll {
     pub majority: Majority,
     /// How it stands; `None` while that is not to be shown.
     pub tally: Option<Tally>,
-    /// Who may vote, as far as it can be counted.
+    /// Who may vote, as far as it can be counted; members only if one poll is asked for.
     pub electorate: Option<Count>,
     /// Whether the viewer may vote in it, when it is open.
     pub may_vote: bool,
@@ -117,13 +117,19 @@ impl Query for GetPoll {
 
     fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
         let rows = sql.query(SELECT_POLL, &[self.poll.into()])?;
-        rows.first()
-            .map(|row| poll_of(sql, row, &self.viewer))
-            .transpose()
+        let Some(row) = rows.first() else {
+            return Ok(None);
+        };
+        let mut poll = poll_of(sql, row, &self.viewer)?;
+        if poll.voters == VotersKind::Members {
+            let over = poll.closes_at_ms.filter(|_| poll.state == State::Closed);
+            poll.electorate = Some(members(sql, over)?);
+        }
+        Ok(Some(poll))
     }
 }
 
-/// A page of polls, newest first.
+/// A page of polls, newest first; their members are not counted.
 #[derive(Clone, Debug)]
 pub struct ListPolls {
     /// Who asks.
@@ -206,7 +212,8 @@ fn poll_of(sql: &mut dyn Sql, row: &Row, viewer: &Viewer) -> Result<Poll, Fault>
                 ballots: row.int(14)?,
                 weight: row.int(15)?,
             }),
-            VotersKind::Members => Some(members(sql, over)?),
+            // Counted for one poll, not for each of a list: see `GetPoll`.
+            VotersKind::Members => None,
         },
         may_vote: may_vote(sql, id, voters, viewer)?,
         own: own(sql, id, viewer)?,

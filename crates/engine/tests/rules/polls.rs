@@ -65,7 +65,7 @@ impl Naive {
 
 #[test]
 fn tallies_are_what_counting_the_newest_ballots_gives() {
-    let mut closed = 0;
+    let (mut closed, mut cast) = (0, 0);
     for seed in 0..SEEDS {
         let mut rng = Rng::new(seed);
         let mut world = World::begun();
@@ -78,9 +78,12 @@ fn tallies_are_what_counting_the_newest_ballots_gives() {
                 closed += check(&mut world, &naive, &format!("seed {seed} step {step}"));
             }
         }
-        assert!(naive.ballots.len() > 10, "seed {seed}: too few ballots");
+        cast += naive.ballots.len();
     }
-    assert!(closed > 10, "only {closed} closed polls were looked at");
+    assert!(
+        closed > 10 && cast > 80,
+        "only {closed} closed polls and {cast} ballots were looked at"
+    );
 }
 
 /// Checks every poll; answers how many were closed.

@@ -126,7 +126,7 @@ pub fn voting(rng: &mut Rng) -> (Proposal, String) {
 }
 
 fn poll_action(rng: &mut Rng) -> Action {
-    let poll = 1 + rng.below(6) as i64;
+    let poll = 1 + rng.below(12) as i64;
     match rng.below(20) {
         0..2 => Action::CreatePoll {
             poll: new_poll(rng),
