@@ -1,8 +1,10 @@
 //! The `consorcio` program: a table of contents of its roles.
 
+mod agency;
 mod bench;
 mod commands;
 mod failure;
+mod interrupt;
 mod logging;
 mod serve;
 mod settings;
@@ -46,6 +48,7 @@ enum Role {
     News(news::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
+    Agency(agency::Args),
     Bench(bench::Args),
 }
 
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Role::News(args) => news::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::Agency(args) => agency::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
         }

@@ -18,7 +18,6 @@ mod etcd;
 mod failover;
 mod http;
 mod idle;
-mod interrupt;
 mod load;
 mod news;
 mod posts;
@@ -29,6 +28,8 @@ mod system;
 mod writes;
 
 use std::path::PathBuf;
+
+use crate::interrupt;
 
 const EXAMPLES: &str = "\
 Examples:
