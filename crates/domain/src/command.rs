@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventId;
+use crate::lottery::{Bet, Disclosure, Rule};
 use crate::names::{AreaName, Name};
 
 /// A change that a front door asks for. It is encoded once ([`Proposal::encode`]), travels and is
@@ -204,6 +205,39 @@ pub enum Action {
         /// PHC string.
         password_hash: String,
     },
+    /// Opens a lottery (administrators only); it becomes the current one.
+    OpenLottery {
+        /// One line, 1 to [`crate::lottery::NAME_MAX_CHARS`] characters.
+        name: String,
+        /// Agencies are numbered from 1 to this, at most [`crate::lottery::AGENCIES_MAX`].
+        agencies: u32,
+        /// How the number is found.
+        rule: Rule,
+    },
+    /// Stores the bets of an agency that has not closed, all or none (administrators and the
+    /// agencies' front door).
+    StoreBets {
+        /// Lottery id.
+        lottery: i64,
+        /// The agency, from 1.
+        agency: u32,
+        /// 1 to [`crate::lottery::BETS_PER_BATCH_MAX`].
+        bets: Vec<Bet>,
+    },
+    /// Closes an agency; a second time changes nothing. With the fixed rule the last one draws.
+    CloseAgency {
+        /// Lottery id.
+        lottery: i64,
+        /// The agency, from 1.
+        agency: u32,
+    },
+    /// Draws a lottery whose agencies have all closed (administrators only).
+    DrawLottery {
+        /// Lottery id.
+        lottery: i64,
+        /// What the rule asks for.
+        disclosure: Disclosure,
+    },
 }
 
 /// Which posts of an area a [`Action::Mark`] means.
@@ -256,6 +290,38 @@ pub enum Reply {
         /// The version it has now, or had when it was removed: 0 if it did not exist.
         version: i64,
     },
+    /// A lottery was opened.
+    LotteryOpened {
+        /// Lottery id.
+        id: i64,
+    },
+    /// A batch was stored: the agency's receipt.
+    BetsStored {
+        /// Index of its first bet, from 1 over the whole lottery.
+        first: i64,
+        /// How many bets it has.
+        count: u32,
+        /// Index of its leaf, from 0.
+        leaf_index: i64,
+        /// The leaf: see [`crate::lottery::canonical`].
+        leaf: [u8; 32],
+    },
+    /// An agency has closed.
+    AgencyClosed {
+        /// True if this command closed it, false if it had closed before.
+        changed: bool,
+        /// Agencies that have not closed yet.
+        open_agencies: u32,
+        /// Whether the number has been drawn, by this command or before.
+        drawn: bool,
+    },
+    /// A lottery was drawn.
+    Drawn {
+        /// The number.
+        number: u16,
+        /// Bets on it, over all agencies.
+        winners: i64,
+    },
 }
 
 /// An applied command whose answer is no. The order of the variants is the wire format.
@@ -291,6 +357,18 @@ pub enum Rejection {
     PasswordChanged,
     /// The last administrator cannot be unmade.
     LastAdministrator,
+    /// The agency has closed: it takes no more bets.
+    AgencyClosed,
+    /// The lottery cannot be drawn before its agencies have closed.
+    AgenciesOpen {
+        /// How many have not.
+        open: u32,
+    },
+    /// The lottery has been drawn.
+    AlreadyDrawn {
+        /// The number.
+        number: u16,
+    },
 }
 
 /// A right that was missing.
@@ -319,6 +397,14 @@ pub enum Thing {
     Key,
     /// A read or unread mark.
     Mark,
+    /// A lottery.
+    Lottery,
+    /// A lottery's agency.
+    Agency,
+    /// A bet.
+    Bet,
+    /// A batch's receipt.
+    Receipt,
 }
 
 /// The first byte of an encoded proposal.

@@ -78,6 +78,36 @@ pub enum Topic {
         /// The member's name.
         name: String,
     },
+    /// A lottery was opened, and is the current one.
+    LotteryOpened {
+        /// Lottery id.
+        lottery: i64,
+        /// Its name.
+        name: String,
+        /// How many agencies it has.
+        agencies: u32,
+    },
+    /// An agency closed, and nothing was drawn by that. Batches of bets have no events: there are
+    /// thousands a second, and each agency has the receipts of its own.
+    LotteryAgencyClosed {
+        /// Lottery id.
+        lottery: i64,
+        /// The agency.
+        agency: u32,
+        /// Agencies that have not closed yet.
+        open_agencies: u32,
+    },
+    /// A lottery was drawn.
+    LotteryDrawn {
+        /// Lottery id.
+        lottery: i64,
+        /// The number.
+        number: u16,
+        /// Bets on it, over all agencies.
+        winners: i64,
+        /// The agency whose closing drew it (the fixed rule): that closing has no other event.
+        closed_agency: Option<u32>,
+    },
 }
 
 impl Topic {
@@ -90,6 +120,9 @@ impl Topic {
             Topic::PostPublished { .. } => "post.published",
             Topic::PostRemoved { .. } => "post.removed",
             Topic::MemberJoined { .. } => "member.joined",
+            Topic::LotteryOpened { .. } => "lottery.opened",
+            Topic::LotteryAgencyClosed { .. } => "lottery.agency-closed",
+            Topic::LotteryDrawn { .. } => "lottery.drawn",
         }
     }
 
@@ -101,7 +134,10 @@ impl Topic {
             | Topic::AreaRemoved { area, .. }
             | Topic::PostPublished { area, .. }
             | Topic::PostRemoved { area, .. } => Some(area),
-            Topic::MemberJoined { .. } => None,
+            Topic::MemberJoined { .. }
+            | Topic::LotteryOpened { .. }
+            | Topic::LotteryAgencyClosed { .. }
+            | Topic::LotteryDrawn { .. } => None,
         }
     }
 }

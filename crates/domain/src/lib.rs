@@ -21,6 +21,7 @@ pub mod command;
 mod context;
 pub mod event;
 pub mod keys;
+pub mod lottery;
 pub mod machine;
 pub mod names;
 pub mod news;

@@ -17,6 +17,7 @@ use crate::command::{Action, Actor, Command, Rejection, Reply};
 use crate::context::{Caller, Context, Recorder, Step, Stop};
 use crate::event::Event;
 use crate::keys;
+use crate::lottery::commands as lotteries;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
 use crate::replies::{self, Found};
@@ -308,6 +309,23 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         Action::PutKey { key, value } => keys::put(context, key, value),
         Action::DeleteKey { key } => keys::delete(context, key),
         Action::Bootstrap { password_hash } => accounts::bootstrap(context, password_hash),
+        Action::OpenLottery {
+            name,
+            agencies,
+            rule,
+        } => lotteries::open(context, name, *agencies, rule),
+        Action::StoreBets {
+            lottery,
+            agency,
+            bets,
+        } => lotteries::store_bets(context, *lottery, *agency, bets),
+        Action::CloseAgency { lottery, agency } => {
+            lotteries::close_agency(context, *lottery, *agency)
+        }
+        Action::DrawLottery {
+            lottery,
+            disclosure,
+        } => lotteries::draw(context, *lottery, disclosure),
     }
 }
 

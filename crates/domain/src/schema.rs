@@ -6,6 +6,9 @@
 //!      ├──< replies (request ids)        ├──< subscriptions >── accounts
 //!      └────────────────────────────────<┴──< read_ranges   >── accounts
 //!   machine (one row)      outbox (events)      keys
+//!
+//!   lotteries ──< lottery_agencies ──< lottery_winners (written by the draw, many in a row)
+//!        ╲──< lottery_batches (a row for each batch) ──> lottery_blocks (Merkle, 1 for 1,024)
 //! ```
 //!
 //! Tables whose key is all there is to look for are `WITHOUT ROWID`: one tree instead of two. Posts
@@ -125,5 +128,59 @@ CREATE TABLE IF NOT EXISTS keys (
     name BYTEA PRIMARY KEY,
     value BYTEA NOT NULL,
     version BIGINT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lotteries (
+    id BIGINT PRIMARY KEY,
+    name TEXT NOT NULL,
+    agencies BIGINT NOT NULL,
+    rule BYTEA NOT NULL,
+    opened_at_ms BIGINT NOT NULL,
+    open_agencies BIGINT NOT NULL,
+    bets BIGINT NOT NULL,
+    batches BIGINT NOT NULL,
+    frontier BYTEA NOT NULL,
+    drawn_at_ms BIGINT,
+    number BIGINT,
+    winners BIGINT,
+    secret BYTEA,
+    source_value TEXT
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lottery_agencies (
+    lottery BIGINT NOT NULL,
+    agency BIGINT NOT NULL,
+    bets BIGINT NOT NULL,
+    winners BIGINT NOT NULL,
+    closed_at_ms BIGINT,
+    PRIMARY KEY (lottery, agency)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lottery_batches (
+    lottery BIGINT NOT NULL,
+    leaf BIGINT NOT NULL,
+    agency BIGINT NOT NULL,
+    first_bet BIGINT NOT NULL,
+    bets BIGINT NOT NULL,
+    at_ms BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (lottery, leaf)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lottery_blocks (
+    lottery BIGINT NOT NULL,
+    block BIGINT NOT NULL,
+    hash BYTEA NOT NULL,
+    PRIMARY KEY (lottery, block)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS lottery_winners (
+    lottery BIGINT NOT NULL,
+    agency BIGINT NOT NULL,
+    first_winner BIGINT NOT NULL,
+    winners BIGINT NOT NULL,
+    documents TEXT NOT NULL,
+    PRIMARY KEY (lottery, agency, first_winner)
 ) WITHOUT ROWID;
 ";

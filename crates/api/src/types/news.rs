@@ -211,8 +211,8 @@ pub struct Event {
     /// `index-number`; ids only grow.
     #[schema(example = "1042-3")]
     pub id: String,
-    /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed` or
-    /// `member.joined`.
+    /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed`,
+    /// `member.joined`, `lottery.opened`, `lottery.agency-closed` or `lottery.drawn`.
     #[schema(example = "post.published")]
     pub kind: String,
     /// When it happened.
@@ -230,10 +230,30 @@ pub struct Event {
     /// The author's name, of `post.published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// The area's name (`area.*`) or the member's (`member.joined`).
+    /// The area's name (`area.*`), the member's (`member.joined`) or the lottery's
+    /// (`lottery.opened`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether an administrator hid the post, of `post.removed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
+    /// The lottery's id, of `lottery.*`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lottery: Option<i64>,
+    /// How many agencies the lottery has, of `lottery.opened`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agencies: Option<u32>,
+    /// The agency that closed, of `lottery.agency-closed`, and of `lottery.drawn` if that closing
+    /// drew the lottery (it has no event of its own then).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agency: Option<u32>,
+    /// Agencies that have not closed yet, of `lottery.agency-closed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_agencies: Option<u32>,
+    /// The number, of `lottery.drawn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u16>,
+    /// Bets on the number over all agencies, of `lottery.drawn`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub winners: Option<i64>,
 }

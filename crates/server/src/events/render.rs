@@ -7,13 +7,16 @@ use domain::{Event, EventId, Topic};
 use crate::render::rfc3339;
 
 /// The kinds that a client can filter by.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 9] = [
     "post.published",
     "post.removed",
     "area.added",
     "area.edited",
     "area.removed",
     "member.joined",
+    "lottery.opened",
+    "lottery.agency-closed",
+    "lottery.drawn",
 ];
 
 /// Told once at the start: how long a browser waits before it comes back.
@@ -84,6 +87,12 @@ pub(crate) fn event_json(event: &Event) -> types::Event {
         author: None,
         name: None,
         hidden: None,
+        lottery: None,
+        agencies: None,
+        agency: None,
+        open_agencies: None,
+        number: None,
+        winners: None,
     };
     match &event.topic {
         Topic::AreaAdded { name, .. }
@@ -104,8 +113,47 @@ pub(crate) fn event_json(event: &Event) -> types::Event {
             json.post = Some(*post);
             json.hidden = Some(*hidden);
         }
+        Topic::LotteryOpened { .. }
+        | Topic::LotteryAgencyClosed { .. }
+        | Topic::LotteryDrawn { .. } => tell_lottery(&mut json, &event.topic),
     }
     json
+}
+
+/// The fields of an event about a lottery.
+fn tell_lottery(json: &mut types::Event, topic: &Topic) {
+    match topic {
+        Topic::LotteryOpened {
+            lottery,
+            name,
+            agencies,
+        } => {
+            json.lottery = Some(*lottery);
+            json.name = Some(name.clone());
+            json.agencies = Some(*agencies);
+        }
+        Topic::LotteryAgencyClosed {
+            lottery,
+            agency,
+            open_agencies,
+        } => {
+            json.lottery = Some(*lottery);
+            json.agency = Some(*agency);
+            json.open_agencies = Some(*open_agencies);
+        }
+        Topic::LotteryDrawn {
+            lottery,
+            number,
+            winners,
+            closed_agency,
+        } => {
+            json.lottery = Some(*lottery);
+            json.number = Some(*number);
+            json.winners = Some(*winners);
+            json.agency = *closed_agency;
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]
@@ -158,5 +206,24 @@ mod tests {
             hidden: false,
         };
         assert!(KINDS.contains(&removed.kind()));
+        let opened = Topic::LotteryOpened {
+            lottery: 1,
+            name: String::new(),
+            agencies: 1,
+        };
+        let closed = Topic::LotteryAgencyClosed {
+            lottery: 1,
+            agency: 1,
+            open_agencies: 0,
+        };
+        let drawn = Topic::LotteryDrawn {
+            lottery: 1,
+            number: 1,
+            winners: 1,
+            closed_agency: None,
+        };
+        for topic in [opened, closed, drawn] {
+            assert!(KINDS.contains(&topic.kind()));
+        }
     }
 }

@@ -44,6 +44,16 @@ impl From<Rejection> for Trouble {
                 Kind::LastAdministrator,
                 "somebody must be able to administer",
             ),
+            Rejection::AgencyClosed => {
+                Trouble::new(Kind::AgencyClosed, "the agency has closed in this lottery")
+            }
+            Rejection::AgenciesOpen { open } => Trouble::new(
+                Kind::AgenciesOpen,
+                format!("agencies that have not closed: {open}"),
+            ),
+            Rejection::AlreadyDrawn { number } => {
+                Trouble::new(Kind::AlreadyDrawn, format!("the number {number} was drawn"))
+            }
         }
     }
 }
@@ -77,6 +87,10 @@ fn noun(thing: Thing) -> &'static str {
         Thing::Post => "post",
         Thing::Key => "key",
         Thing::Mark => "mark",
+        Thing::Lottery => "lottery",
+        Thing::Agency => "agency",
+        Thing::Bet => "bet",
+        Thing::Receipt => "receipt",
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) enum Kind {
     PasswordChanged,
     LimitReached,
     MembershipRefused,
+    AgencyClosed,
+    AgenciesOpen,
+    AlreadyDrawn,
+    NotDrawn,
     TooLarge,
     UnsupportedMediaType,
     Invalid,
@@ -67,7 +71,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 26] = [
+static FACTS: [Facts; 30] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -173,6 +177,34 @@ static FACTS: [Facts; 26] = [
         status: 409,
         title: "The change of nodes was refused",
         advice: "It would leave the cluster without a working majority; the detail says why.",
+    },
+    Facts {
+        kind: Kind::AgencyClosed,
+        name: "agency-closed",
+        status: 409,
+        title: "The agency has closed",
+        advice: "Nothing was stored. An agency that has closed takes no more bets in this lottery.",
+    },
+    Facts {
+        kind: Kind::AgenciesOpen,
+        name: "agencies-open",
+        status: 409,
+        title: "Not all agencies have closed",
+        advice: "Nothing was drawn. Wait for them, or close those that will not come.",
+    },
+    Facts {
+        kind: Kind::AlreadyDrawn,
+        name: "already-drawn",
+        status: 409,
+        title: "The lottery has been drawn",
+        advice: "There is one draw in a lottery; open another lottery for another.",
+    },
+    Facts {
+        kind: Kind::NotDrawn,
+        name: "not-drawn",
+        status: 409,
+        title: "The lottery has not been drawn",
+        advice: "There are no winners yet. Wait for the event lottery.drawn, or ask again later.",
     },
     Facts {
         kind: Kind::TooLarge,

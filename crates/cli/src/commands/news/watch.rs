@@ -130,6 +130,26 @@ fn describe(event: &Event, area: &str) -> (String, Style) {
             format!("{} is a member now", text(&event.name)),
             Style::Plain,
         ),
+        "lottery.opened" => (
+            format!("lottery {} was opened", text(&event.name)),
+            Style::Plain,
+        ),
+        "lottery.agency-closed" => (
+            format!(
+                "agency {} closed, {} to go",
+                event.agency.unwrap_or_default(),
+                event.open_agencies.unwrap_or_default()
+            ),
+            Style::Plain,
+        ),
+        "lottery.drawn" => (
+            format!(
+                "{:04} was drawn in lottery {}",
+                event.number.unwrap_or_default(),
+                event.lottery.unwrap_or_default()
+            ),
+            Style::Bold,
+        ),
         kind => (kind.to_owned(), Style::Dim),
     }
 }
@@ -149,6 +169,12 @@ mod tests {
             author: Some("ana".into()),
             name: None,
             hidden: Some(true),
+            lottery: Some(2),
+            agencies: None,
+            agency: Some(4),
+            open_agencies: Some(1),
+            number: Some(74),
+            winners: None,
         }
     }
 
@@ -158,6 +184,8 @@ mod tests {
         assert_eq!(said("post.published"), "Obras #3 ana: Agua");
         assert_eq!(said("post.removed"), "Obras #3 was hidden");
         assert_eq!(said("area.removed"), "area Obras was removed");
+        assert_eq!(said("lottery.agency-closed"), "agency 4 closed, 1 to go");
+        assert_eq!(said("lottery.drawn"), "0074 was drawn in lottery 2");
         assert_eq!(
             said("poll.closed"),
             "poll.closed",
