@@ -1,4 +1,5 @@
-//! The HTTP front door of a node: REST, live events, Atom and the pages.
+//! The front doors of a node: HTTP with REST, live events, Atom and the pages; and the lottery's
+//! for agencies ([`serve_lottery`]).
 //!
 //! ```text
 //!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
@@ -18,6 +19,7 @@ mod events;
 mod first;
 mod http;
 mod limiter;
+mod lottery;
 mod markdown;
 mod metrics;
 mod password;
@@ -29,4 +31,7 @@ mod web;
 
 pub use config::{Config, Limits, PasswordCost};
 pub use first::{Bootstrapped, SetupError, bootstrap, demo};
+pub use lottery::{
+    Allowed, LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, NotAllowed, echo, serve_lottery,
+};
 pub use serve::serve;
