@@ -91,7 +91,6 @@ impl Bets {
         let mut line = csv::Writer::from_writer(Vec::new());
         let text = line
             .write_record(values)
-            .map_err(csv::Error::from)
             .and_then(|()| line.into_inner().map_err(|error| error.into_error().into()))
             .map_err(Failure::usage)?;
         Bets::check(agency, text, true).map_err(Failure::usage)

@@ -26,6 +26,7 @@ pub struct Consorcio {
     dir: PathBuf,
     http_ports: Vec<u16>,
     peer_ports: Vec<u16>,
+    lottery_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -44,10 +45,13 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
+        let mut ports = free_ports(count * 3)?;
+        let peer_ports = ports.split_off(count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
-            http_ports: free_ports(count)?,
-            peer_ports: free_ports(count)?,
+            lottery_ports: peer_ports[count..].to_vec(),
+            peer_ports,
+            http_ports: ports,
             nodes: Vec::new(),
             token: String::new(),
         };
@@ -101,6 +105,7 @@ impl Consorcio {
             .arg(self.data_dir(node))
             .args(["--http", &local(self.http_ports[node])])
             .args(["--peer", &local(self.peer_ports[node])])
+            .args(["--lottery", &local(self.lottery_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))
@@ -155,6 +160,11 @@ impl Consorcio {
     /// Where a node takes its clients.
     pub fn address(&self, node: usize) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.http_ports[node]))
+    }
+
+    /// Where a node serves the lottery's agencies.
+    pub fn lottery_address(&self, node: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.lottery_ports[node]))
     }
 
     /// A connection with the administrator's session.

@@ -3,6 +3,7 @@
 mod compose;
 mod data;
 mod listen;
+mod lottery;
 mod memory;
 mod recover;
 mod stop;
@@ -27,6 +28,7 @@ Examples:
   consorcio serve --name sur --data /var/lib/consorcio \\
       --http 0.0.0.0:8080 --http-url http://sur.lan:8080 \\
       --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
+  consorcio serve --lottery 0.0.0.0:12345 --lottery-allow 10.0.0.0/8     agencies of a network
   consorcio serve --config sur.toml --print-config    what holds in the end, and stop
 
 Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
@@ -83,10 +85,11 @@ async fn serve(settings: Settings, supervised: bool) -> Outcome {
     let data = Data::claim(&settings.data)?;
     let http = listen::bind(settings.http, "HTTP", "--http").await?;
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
+    let doors = lottery::Doors::open(&settings)?;
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
-    compose::compose(&settings, &data, http, peer, stop).await?;
+    compose::compose(&settings, &data, http, peer, doors, stop).await?;
     info!(name = settings.name, "stopped");
     Ok(())
 }
