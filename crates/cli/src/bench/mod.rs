@@ -6,6 +6,7 @@
 //!   failover from SIGKILL of the leader to the next write     beside etcd
 //!   sse      readers of the live feed: how late, how many missed
 //!   idle     memory of a node that does nothing; start to ready
+//!   lottery  from the first bet to the last winner
 //!   news     bytes a post takes on disk; listing what is unread
 //! ```
 //!
@@ -19,6 +20,7 @@ mod failover;
 mod http;
 mod idle;
 mod load;
+mod lottery;
 mod news;
 mod posts;
 mod process;
@@ -38,6 +40,7 @@ Examples:
   consorcio bench failover --trials 5 --json
   consorcio bench sse --readers 2000 --posts 20
   consorcio bench idle
+  consorcio bench lottery --batch 63 --many 0
   consorcio bench news --posts 100000 --dir /srv/disk-to-measure
 
 Measure a release build, on a machine that does nothing else. Everything that is started is stopped,
@@ -70,6 +73,8 @@ enum What {
     Idle(idle::Args),
     /// Bytes a post takes on disk, and the time to list what is unread
     News(news::Args),
+    /// A lottery: from the first packet to the last winner, in batches of several sizes
+    Lottery(lottery::Args),
 }
 
 /// Runs one measurement and prints its report. It fails if a system does not start, answers a
@@ -84,6 +89,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::Sse(args) => sse::run(&args, &scratch),
         What::Idle(args) => idle::run(&args, &scratch),
         What::News(args) => news::run(&args, &scratch),
+        What::Lottery(args) => lottery::run(&args, &scratch),
     }?;
     if cfg!(debug_assertions) {
         report

@@ -269,7 +269,7 @@ fn asked(answer: WinnersAnswer, question: &Winners) -> Asked {
             Asked::Winners(page.documents)
         }
         WinnersAnswer::Page(_) => Asked::TooMany {
-            list: format!("/v1/lotteries/{lottery}/winners?agency={agency}"),
+            list: format!("/v1/lotteries/{lottery}/agencies/{agency}/winners"),
         },
     }
 }
