@@ -2,7 +2,8 @@
 //!
 //! Requests refuse fields they do not know; answers may grow fields, so a client ignores those it
 //! does not know. Times are RFC 3339 strings in UTC (`2026-03-01T18:30:00.123Z`). Ids are whole
-//! numbers from 1. `{area}` in a path is an area's id or its percent-encoded name.
+//! numbers from 1. `{area}` in a path is an area's id or its percent-encoded name; `{lottery}` is an
+//! id or `current`, the lottery that was opened last.
 //!
 //! | route | request | answer |
 //! |---|---|---|
@@ -32,6 +33,15 @@
 //! | `GET /feeds/{token}/all.atom`, `/feeds/{token}/areas/{area}.atom` | | Atom, for the token |
 //! | `GET /v1/keys/{key}` | | raw bytes |
 //! | `PUT`, `DELETE /v1/keys/{key}` | raw bytes, none | [`KeyVersion`] |
+//! | `GET /v1/lotteries?before=&limit=` | | [`Lotteries`] |
+//! | `POST /v1/lotteries` (administrators) | [`NewLottery`] | 201 [`LotteryMade`] |
+//! | `GET /v1/lotteries/{lottery}` | | [`LotteryShown`] |
+//! | `POST /v1/lotteries/{lottery}/bets` (administrators) | [`NewBets`] | 201 [`BetsStored`] |
+//! | `POST /v1/lotteries/{lottery}/agencies/{agency}/close` (administrators) | | [`AgencyClosed`] |
+//! | `POST /v1/lotteries/{lottery}/draw` (administrators) | [`NewDraw`] | [`DrawMade`] |
+//! | `GET /v1/lotteries/{lottery}/agencies/{agency}/winners?after=` | | [`Winners`] |
+//! | `GET /v1/lotteries/{lottery}/record?from=&limit=&bets=` | | [`Record`] |
+//! | `GET /v1/lotteries/{lottery}/receipts/{leaf}` | | [`Receipt`] |
 //! | `GET /v1/route/areas/{area}` | | [`Route`] |
 //! | `GET /v1/cluster` | | [`Cluster`] |
 //! | `POST /v1/cluster/token` (administrators) | | 201 [`JoinToken`] |
@@ -48,12 +58,18 @@
 
 mod accounts;
 mod cluster;
+mod lotteries;
 mod news;
 mod problem;
 
 pub use accounts::{Account, Accounts, Credentials, CurrentSession, PasswordChange, Session};
 pub use cluster::{
     Cluster, Health, JoinToken, KeyVersion, Node, NodeRole, Route, RouteNode, Version,
+};
+pub use lotteries::{
+    Agency, AgencyClosed, Batch, Bet, BetsStored, Draw, DrawMade, Hex32, Lotteries, Lottery,
+    LotteryMade, LotteryShown, LotteryState, NewBets, NewDraw, NewLottery, NotHex32, Receipt,
+    Record, Winners,
 };
 pub use news::{
     Area, AreaEdit, AreaMade, Areas, Event, Feed, Found, FoundPost, Hide, Mark, NewArea, NewPost,

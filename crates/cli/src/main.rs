@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, news};
+use commands::{account, area, cluster, kv, lottery, news};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -49,6 +49,7 @@ enum Role {
     Cluster(cluster::Args),
     Kv(kv::Args),
     Agency(agency::Args),
+    Lottery(lottery::Args),
     Bench(bench::Args),
 }
 
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
         Role::Agency(args) => agency::run(args),
+        Role::Lottery(args) => lottery::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
         }

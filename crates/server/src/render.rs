@@ -1,5 +1,7 @@
 //! From the rules' types to the API's.
 
+pub(crate) mod lotteries;
+
 use api::types;
 use domain::accounts;
 use domain::news::queries::{Area, Body, Post};

@@ -19,6 +19,7 @@ mod endpoints;
 mod error;
 mod events;
 mod keys;
+mod lotteries;
 mod members;
 mod news;
 mod send;

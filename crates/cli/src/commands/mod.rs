@@ -5,6 +5,7 @@ pub mod area;
 pub mod cluster;
 pub mod kv;
 mod logins;
+pub mod lottery;
 pub mod news;
 mod output;
 mod password;

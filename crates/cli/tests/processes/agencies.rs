@@ -1,9 +1,11 @@
 //! Agencies that send their bets while nodes are killed: every one gets exactly its winners.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use api::Client;
+use api::client::Consistency;
 use api::types::NewLottery;
 use rustix::process::Signal;
 
@@ -37,6 +39,11 @@ fn sample(dir: &Path, bets: u64, seed: u64) {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// The same client, which sees what the agencies did through any node.
+fn exact(client: &Client) -> Client {
+    client.clone().with_consistency(Consistency::Linearizable)
 }
 
 /// Opens a lottery; answers its id.
@@ -77,17 +84,27 @@ fn agency(cluster: &Cluster, dir: &Path, number: u32) -> Command {
             "--file",
         ])
         .arg(dir.join(format!("agency-{number}.csv")))
-        .stderr(Stdio::piped())
+        .stderr(File::create(said(dir, number)).unwrap())
         .stdout(Stdio::null());
     command
 }
 
-/// Waits for an agency's end; answers how many winners it was told of.
-async fn winners_told(child: &mut Child) -> usize {
+/// Where an agency logs.
+fn said(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("agency-{number}.log"))
+}
+
+/// Waits for an agency's end; answers what it said.
+async fn ended(child: &mut Child, dir: &Path, number: u32) -> String {
     let status = eventually("the agency ends", async || child.try_wait().unwrap()).await;
-    let mut said = String::new();
-    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    let said = std::fs::read_to_string(said(dir, number)).unwrap();
     assert!(status.success(), "{said}");
+    said
+}
+
+/// Waits for an agency's end; answers how many winners it was told of.
+async fn winners_told(child: &mut Child, dir: &Path, number: u32) -> usize {
+    let said = ended(child, dir, number).await;
     let told = "action: consulta_ganadores | result: success | cant_ganadores: ";
     let (_, count) = said.split_once(told).unwrap_or_else(|| panic!("{said}"));
     count.trim().parse().unwrap()
@@ -108,7 +125,7 @@ fn expected(dir: &Path, number: u32) -> (Vec<String>, i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
     let mut cluster = Cluster::start(3).await;
-    let client = cluster.admin().await;
+    let client = exact(&cluster.admin().await);
     for round in 0..rounds() {
         let dir = cluster.dir.path().join(format!("bets-{round}"));
         sample(&dir, BETS, round);
@@ -127,7 +144,11 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
         cluster.nodes[victim].start(None);
         for (agency, number) in agencies.iter_mut().zip(1..) {
             let (winners, bets) = expected(&dir, number);
-            assert_eq!(winners_told(agency).await, winners.len(), "agency {number}");
+            assert_eq!(
+                winners_told(agency, &dir, number).await,
+                winners.len(),
+                "agency {number}"
+            );
             let page = client.winners(&lottery, number, None).await.unwrap();
             assert_eq!(page.documents, winners, "agency {number}");
             let shown = client.lottery(&lottery).await.unwrap();
@@ -146,7 +167,7 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_agency_that_was_stopped_goes_on_where_it_was() {
     let cluster = Cluster::start(1).await;
-    let client = cluster.admin().await;
+    let client = exact(&cluster.admin().await);
     let dir = cluster.dir.path().join("bets");
     sample(&dir, BETS, 7);
     let lottery = open(&client).await.to_string();
@@ -159,11 +180,9 @@ async fn an_agency_that_was_stopped_goes_on_where_it_was() {
     })
     .await;
     signal(child.id(), Signal::TERM);
-    let status = eventually("the agency ends", async || child.try_wait().unwrap()).await;
-    let mut said = String::new();
-    std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut said).unwrap();
+    let said = ended(&mut child, &dir, 1).await;
     assert!(
-        status.success() && said.contains("action: shutdown | result: success"),
+        said.contains("action: shutdown | result: success"),
         "{said}"
     );
     let stored = bets().await;
@@ -181,6 +200,6 @@ async fn an_agency_that_was_stopped_goes_on_where_it_was() {
         client.close_agency(&lottery, number).await.unwrap();
     }
     let (winners, _) = expected(&dir, 1);
-    assert_eq!(winners_told(&mut child).await, winners.len());
+    assert_eq!(winners_told(&mut child, &dir, 1).await, winners.len());
     assert_eq!(bets().await, all, "nothing is there twice");
 }

@@ -14,6 +14,11 @@ const CONTENTS: &[&str] = &[
     "SELECT * FROM tombstones ORDER BY area, post",
     "SELECT * FROM read_ranges ORDER BY area, account, low",
     "SELECT * FROM keys ORDER BY name",
+    "SELECT * FROM lotteries ORDER BY id",
+    "SELECT * FROM lottery_agencies ORDER BY lottery, agency",
+    "SELECT * FROM lottery_batches ORDER BY lottery, leaf",
+    "SELECT * FROM lottery_blocks ORDER BY lottery, block",
+    "SELECT * FROM lottery_winners ORDER BY lottery, agency, first_winner",
 ];
 
 /// The rest.

@@ -11,6 +11,7 @@
 )]
 
 mod dump;
+mod lottery;
 mod script;
 mod server;
 mod show;

@@ -83,6 +83,47 @@ pub enum Line {
     },
     DeleteKey(String),
 
+    // Lotteries.
+    OpenLottery {
+        name: String,
+        #[arg(key)]
+        agencies: Option<u32>,
+        /// `fixed`, `fixed:NUMBER`, `external` or `verifiable`.
+        #[arg(key)]
+        rule: Option<String>,
+        /// What a verifiable lottery commits to, as a word.
+        #[arg(key)]
+        secret: Option<String>,
+        #[arg(key)]
+        source: Option<String>,
+    },
+    /// Bets such as `Ana;Pérez;30904465;1999-03-17;7574`.
+    Bets {
+        lottery: i64,
+        agency: u32,
+        #[arg(pos, many)]
+        bets: Vec<String>,
+    },
+    /// Batches of one bet each, on 0, 1, 2 …
+    ManyBets {
+        lottery: i64,
+        agency: u32,
+        count: u16,
+    },
+    CloseAgency {
+        lottery: i64,
+        agency: u32,
+    },
+    DrawLottery {
+        lottery: i64,
+        #[arg(key)]
+        number: Option<u16>,
+        #[arg(key)]
+        secret: Option<String>,
+        #[arg(key)]
+        value: Option<String>,
+    },
+
     // Questions.
     Whoami,
     Credentials(String),
@@ -126,6 +167,34 @@ pub enum Line {
     },
     GetKey(String),
     Counts,
+    Lotteries {
+        #[arg(key)]
+        before: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    CurrentLottery,
+    Lottery(i64),
+    Winners {
+        lottery: i64,
+        agency: u32,
+        #[arg(key)]
+        after: Option<i64>,
+    },
+    Record {
+        lottery: i64,
+        #[arg(key)]
+        from: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+        #[arg(key, optional)]
+        bets: bool,
+    },
+    /// The receipt of a batch, by its leaf; its proof is checked.
+    Receipt {
+        lottery: i64,
+        leaf: i64,
+    },
 
     // The world.
     /// Time passes; with a minus, the next leader's clock is behind.

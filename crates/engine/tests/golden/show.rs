@@ -5,6 +5,8 @@ use domain::keys::Entry;
 use domain::news::queries::{Area, Body, Counts, Events, Found, Post, Posts};
 use domain::{Event, Outcome, Reply, Topic};
 
+use crate::lottery;
+
 /// When the stories begin: 2026-01-01T00:00:00Z.
 pub const START_MS: i64 = 1_767_225_600_000;
 
@@ -37,6 +39,10 @@ fn reply(reply: &Reply) -> String {
         Reply::Post { id, at_ms } => format!("post {id} at {}", time(*at_ms)),
         Reply::Unread { count } => format!("{count} unread"),
         Reply::Key { version } => format!("version {version}"),
+        Reply::LotteryOpened { .. }
+        | Reply::BetsStored { .. }
+        | Reply::AgencyClosed { .. }
+        | Reply::Drawn { .. } => lottery::reply(reply),
     }
 }
 
@@ -60,6 +66,9 @@ fn event(event: &Event) -> String {
             )
         }
         Topic::MemberJoined { name } => name.clone(),
+        Topic::LotteryOpened { .. }
+        | Topic::LotteryAgencyClosed { .. }
+        | Topic::LotteryDrawn { .. } => lottery::topic(&event.topic),
     };
     format!(
         "{} {} {} {about}\n",
@@ -195,7 +204,7 @@ fn short(text: &str) -> String {
 }
 
 /// A time as a span since the story began.
-fn time(at_ms: i64) -> String {
+pub fn time(at_ms: i64) -> String {
     if at_ms == i64::MAX {
         return "for ever".to_owned();
     }

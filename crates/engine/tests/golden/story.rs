@@ -12,6 +12,7 @@ use domain::{Action, Actor, Command, EventId, Machine, Query, RequestId, Sql, St
 use goldenscript::Context;
 
 use crate::dump;
+use crate::lottery;
 use crate::script::{Line, Posts};
 use crate::show::{self, START_MS};
 
@@ -125,7 +126,7 @@ impl<'d> Story<'d> {
 
     /// The action of a line, if it is one.
     fn action(&mut self, line: &Line) -> Result<Option<Action>, Box<dyn Error>> {
-        if let Some(action) = self.account_action(line)? {
+        if let Some(action) = self.account_action(line)?.or(lottery::action(line)?) {
             return Ok(Some(action));
         }
         Ok(Some(match line {
@@ -326,7 +327,10 @@ impl<'d> Story<'d> {
             }
             Line::GetKey(key) => show::maybe(&self.ask(GetKey { key: key.into() })?, show::entry),
             Line::Counts => show::counts(&self.ask(CountAll)?),
-            _ => return self.world(line),
+            _ => match lottery::question(self.sql, line)? {
+                Some(answer) => answer,
+                None => return self.world(line),
+            },
         })
     }
 
@@ -341,6 +345,16 @@ impl<'d> Story<'d> {
                         name,
                         description: String::new(),
                     };
+                    self.apply(Actor::System, None, action)?.result.unwrap();
+                }
+            }
+            Line::ManyBets {
+                lottery,
+                agency,
+                count,
+            } => {
+                for number in 0..*count {
+                    let action = lottery::one_bet(*lottery, *agency, number);
                     self.apply(Actor::System, None, action)?.result.unwrap();
                 }
             }
@@ -406,7 +420,7 @@ fn hashed(password: &str) -> String {
     }
 }
 
-fn token(secret: &str) -> [u8; 32] {
+pub fn token(secret: &str) -> [u8; 32] {
     *blake3::hash(secret.as_bytes()).as_bytes()
 }
 
@@ -416,7 +430,7 @@ fn fingerprint(line: &Line) -> [u8; 16] {
 }
 
 /// `{300}` is 300 times `x`; anything else is itself.
-fn sized(text: &str) -> String {
+pub fn sized(text: &str) -> String {
     let length = text
         .strip_prefix('{')
         .and_then(|rest| rest.strip_suffix('}'));

@@ -382,6 +382,7 @@ pub(crate) fn area_ref(text: &str) -> Result<AreaRef, Trouble> {
     }
 }
 
-fn bad_path(_: axum::extract::rejection::PathRejection) -> Trouble {
+/// A path that cannot be read.
+pub(crate) fn bad_path(_: axum::extract::rejection::PathRejection) -> Trouble {
     Trouble::new(Kind::Malformed, "the path is not UTF-8")
 }

@@ -6,6 +6,8 @@ mod cluster;
 mod events;
 mod feeds;
 mod keys;
+mod lotteries;
+mod lottery_path;
 mod posts;
 mod system;
 
@@ -31,6 +33,15 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(feeds::area))
         .routes(routes!(feeds::private_all))
         .routes(routes!(feeds::private_area));
+    let lotteries = OpenApiRouter::new()
+        .routes(routes!(lotteries::list, lotteries::open))
+        .routes(routes!(lotteries::get))
+        .routes(routes!(lotteries::store_bets))
+        .routes(routes!(lotteries::close))
+        .routes(routes!(lotteries::draw))
+        .routes(routes!(lotteries::winners))
+        .routes(routes!(lotteries::record))
+        .routes(routes!(lotteries::receipt));
     OpenApiRouter::new()
         .routes(routes!(accounts::list, accounts::register))
         .routes(routes!(accounts::change_password))
@@ -41,6 +52,7 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(accounts::log_in, accounts::log_out_everywhere))
         .routes(routes!(accounts::current, accounts::log_out))
         .merge(news)
+        .merge(lotteries)
         .routes(routes!(keys::get, keys::put, keys::delete))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))

@@ -97,6 +97,14 @@ const ROUTES: &str = "
     GET /feeds/{token}/all.atom
     GET /feeds/{token}/areas/{file}
     GET PUT DELETE /v1/keys/{key}
+    GET POST /v1/lotteries
+    GET /v1/lotteries/{lottery}
+    POST /v1/lotteries/{lottery}/bets
+    POST /v1/lotteries/{lottery}/agencies/{agency}/close
+    POST /v1/lotteries/{lottery}/draw
+    GET /v1/lotteries/{lottery}/agencies/{agency}/winners
+    GET /v1/lotteries/{lottery}/record
+    GET /v1/lotteries/{lottery}/receipts/{leaf}
     GET /v1/route/areas/{area}
     GET /v1/cluster
     POST /v1/cluster/token
