@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::ToSocketAddrs as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::lottery_packets::{Answer, Request};
 use tracing::warn;
@@ -12,9 +12,13 @@ use super::settings::Settings;
 use crate::failure::Failure;
 use crate::interrupt;
 
-/// A batch that is refused this often is refused for good. Before that it may be that no node
-/// leads, or that the lottery is opened only now: a refusal says that nothing was stored.
+/// A batch that is refused this often at once is refused for good. Before that it may be that the
+/// lottery is opened only now: a refusal says that nothing was stored.
 const REFUSALS_MAX: u32 = 5;
+
+/// A refusal that comes later than this is not the lottery's but that of a node that waited for a
+/// leader, and waiting goes on.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 /// A node that takes the question for the winners and closes without an answer this often has more
 /// of them than fit a packet.
@@ -64,13 +68,14 @@ impl Courier {
     pub fn store(&mut self, request: &Request<'_>) -> Result<Answer, Ended> {
         let mut refusals = 0;
         loop {
+            let asked = Instant::now();
             match self.attempt(std::slice::from_ref(request))? {
                 Ok(answer @ Answer::Store { stored: true }) => {
                     self.pause.next = self.pause.first;
                     return Ok(answer);
                 }
                 Ok(answer) => {
-                    refusals += 1;
+                    refusals += u32::from(asked.elapsed() < AT_ONCE);
                     if refusals >= REFUSALS_MAX {
                         return Ok(answer);
                     }
@@ -93,7 +98,11 @@ impl Courier {
         loop {
             match self.attempt(&requests)? {
                 Ok(Answer::Winners(winners)) => return Ok(winners),
-                Ok(Answer::NotReady) => self.pause.wait()?,
+                Ok(Answer::NotReady) => {
+                    // A pause may be longer than a node keeps a connection that is silent.
+                    self.connection = None;
+                    self.pause.wait()?;
+                }
                 Ok(Answer::Store { .. }) => return Err(Ended::Failed(no_such_agency(agency))),
                 Err(error) => {
                     silences += u32::from(error.kind() == ErrorKind::UnexpectedEof);

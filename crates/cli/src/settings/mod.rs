@@ -116,8 +116,8 @@ settings! {
     #[arg(value_name = "ID")]
     lottery_id: u32 = 0, "CONSORCIO_LOTTERY_ID";
 
-    /// Address that sends back what comes (RFC 862), to try whether the node can be reached, or off.
-    /// Who may connect is said by lottery-allow.
+    /// Address that sends back what comes (RFC 862), to try whether the node can be reached, or
+    /// off. Who may connect is said by lottery-allow.
     #[arg(value_name = "ADDRESS|off")]
     echo: Door = Door::Off, "CONSORCIO_ECHO";
 
