@@ -14,6 +14,16 @@ use crate::settings::Settings;
 /// Echoes that wait to be accepted: somebody tries by hand.
 const ECHO_BACKLOG: u32 = 64;
 
+/// The networks that the settings name.
+pub fn allowed(settings: &Settings) -> Outcome<Allowed> {
+    match settings.lottery_allow.as_str() {
+        "" => Ok(Allowed::loopback()),
+        networks => networks
+            .parse()
+            .map_err(|error| Failure::usage(format!("--lottery-allow: {error}"))),
+    }
+}
+
 /// Listeners, each of which may be left out.
 pub struct Doors {
     lottery: Option<TcpListener>,
@@ -23,13 +33,7 @@ pub struct Doors {
 
 impl Doors {
     /// Listens where the settings say.
-    pub fn open(settings: &Settings) -> Outcome<Self> {
-        let allowed = match settings.lottery_allow.as_str() {
-            "" => Allowed::loopback(),
-            networks => networks
-                .parse()
-                .map_err(|error| Failure::usage(format!("--lottery-allow: {error}")))?,
-        };
+    pub fn open(settings: &Settings, allowed: Allowed) -> Outcome<Self> {
         let lottery = listen::open(settings.lottery, LOTTERY_BACKLOG, "agencies", "--lottery")?;
         Ok(Doors {
             lottery,

@@ -11,6 +11,7 @@ mod stop;
 use std::io::Write;
 use std::path::PathBuf;
 
+use server::Allowed;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -67,6 +68,7 @@ pub fn run(args: Args) -> Outcome {
         ..args.settings
     };
     let settings = settings::load(flags, args.config.as_deref())?;
+    let allowed = lottery::allowed(&settings)?;
     if args.print_config {
         let shown = std::io::stdout().write_all(settings.shown().as_bytes());
         return shown.map_err(Failure::failed);
@@ -75,17 +77,17 @@ pub fn run(args: Args) -> Outcome {
     memory::give_back_large_blocks();
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
-    let result = runtime.block_on(serve(settings, args.supervised));
+    let result = runtime.block_on(serve(settings, allowed, args.supervised));
     // What still blocks (a read of a slow disk) must not keep a stopped node alive.
     runtime.shutdown_timeout(stop::LINGER);
     result
 }
 
-async fn serve(settings: Settings, supervised: bool) -> Outcome {
+async fn serve(settings: Settings, allowed: Allowed, supervised: bool) -> Outcome {
     let data = Data::claim(&settings.data)?;
     let http = listen::bind(settings.http, "HTTP", "--http").await?;
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
-    let doors = lottery::Doors::open(&settings)?;
+    let doors = lottery::Doors::open(&settings, allowed)?;
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
