@@ -2,8 +2,8 @@
 //!
 //! Requests refuse fields they do not know; answers may grow fields, so a client ignores those it
 //! does not know. Times are RFC 3339 strings in UTC (`2026-03-01T18:30:00.123Z`). Ids are whole
-//! numbers from 1. `{area}` in a path is an area's id or its percent-encoded name; `{lottery}` is an
-//! id or `current`, the lottery that was opened last.
+//! numbers from 1. `{area}` in a path is an area's id or its percent-encoded name; `{lottery}` is
+//! an id or, in readings, `current`: the lottery that was opened last.
 //!
 //! | route | request | answer |
 //! |---|---|---|

@@ -23,6 +23,7 @@ Examples:
   consorcio serve --name sur --join URL     one more node, on another machine
   consorcio account login ana               sign in; the password is asked for
   consorcio news list Obras --unread        what is new in an area
+  consorcio lottery list                    the lotteries and what they drew
   consorcio cluster status --watch          who is alive, who leads
 
 Exit codes:

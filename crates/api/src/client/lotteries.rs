@@ -1,4 +1,5 @@
-//! Lotteries. `lottery` is always a lottery's id or `current`.
+//! Lotteries. A reading names the lottery by its id or as `current`; a change by its id alone, so
+//! that its repetition never means another one that was opened meanwhile.
 
 use http::Method;
 

@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::harness::{Cluster, program, run, stderr, stdout};
 
 /// A user with a configuration directory of their own.
-struct User {
-    config: PathBuf,
+pub struct User {
+    pub config: PathBuf,
     server: String,
 }
 
@@ -31,7 +31,7 @@ impl User {
     }
 
     /// Runs a command that must succeed, and answers what it printed.
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub fn ok(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
         assert!(
             output.status.success(),
@@ -42,13 +42,13 @@ impl User {
     }
 
     /// The same with `--json`.
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub fn json(&self, arguments: &[&str]) -> Value {
         let arguments = [arguments, &["--json"]].concat();
         serde_json::from_str(&self.ok(&arguments)).unwrap()
     }
 
     /// Runs a command that must fail, and answers its exit code and what it said.
-    fn fails(&self, arguments: &[&str]) -> (i32, String) {
+    pub fn fails(&self, arguments: &[&str]) -> (i32, String) {
         let output = self.run(arguments);
         let said = stderr(&output);
         assert_eq!(said.lines().count(), 1, "one sentence: {said}");
@@ -64,6 +64,7 @@ async fn members_and_administrators_do_their_work_from_the_command_line() {
     areas(&admin, &ana);
     posts(&admin, &ana);
     keys(&ana);
+    super::lottery::lotteries(&cluster, &admin, &ana).await;
     leaving(&admin, &ana);
     watching(&ana);
 }

@@ -10,6 +10,7 @@ mod commands;
 mod harness;
 mod kills;
 mod load;
+mod lottery;
 mod members;
 mod pause;
 mod program;

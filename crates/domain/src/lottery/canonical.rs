@@ -59,7 +59,7 @@ pub fn write(place: Place, bets: &[Bet]) -> String {
     text
 }
 
-/// Reads the bets of a batch; `None` if the text is not one that [`write`] made.
+/// Reads the bets of a batch; `None` if the text is not one that [`write()`] made.
 pub fn read(text: &str) -> Option<Vec<Bet>> {
     lines(text)?.map(bet).collect()
 }

@@ -208,13 +208,13 @@ impl Query for Winners {
 impl Winners {
     /// The documents of the row in which the page starts, from there on.
     fn documents(&self, sql: &mut dyn Sql) -> Result<Vec<String>, Fault> {
-        let after = self.after.max(0);
-        let place = [self.lottery.into(), self.agency.into(), after.into()];
+        let from = self.after.max(0).saturating_add(1);
+        let place = [self.lottery.into(), self.agency.into(), from.into()];
         let rows = sql.query(SELECT_WINNERS, &place)?;
         let Some(row) = rows.first() else {
             return Ok(Vec::new());
         };
-        let skipped = after + 1 - row.int(0)?;
+        let skipped = from - row.int(0)?;
         let documents = row.text(1)?.split(';').skip(skipped as usize);
         Ok(documents.map(str::to_owned).collect())
     }
@@ -227,7 +227,8 @@ const SELECT_DRAW: &str = "
 
 const SELECT_WINNERS: &str = "
     SELECT first_winner, documents FROM lottery_winners
-    WHERE lottery = ?1 AND agency = ?2 AND first_winner <= ?3 + 1 ORDER BY first_winner DESC LIMIT 1";
+    WHERE lottery = ?1 AND agency = ?2 AND first_winner <= ?3
+    ORDER BY first_winner DESC LIMIT 1";
 
 /// A page of everything that is needed to recompute a draw, or `None` if there is no such lottery.
 #[derive(Clone, Debug)]
@@ -341,14 +342,15 @@ impl Query for GetReceipt {
         let Some(lottery) = find(sql, self.lottery)? else {
             return Ok(None);
         };
-        let block = self.leaf_index.div_euclid(BLOCK_LEAVES);
+        if !(0..lottery.batches).contains(&self.leaf_index) {
+            return Ok(None);
+        }
+        let block = self.leaf_index / BLOCK_LEAVES;
         let leaves = leaves(sql, self.lottery, block)?;
-        let at = self.leaf_index.rem_euclid(BLOCK_LEAVES) as usize;
+        let at = (self.leaf_index % BLOCK_LEAVES) as usize;
         let one = [self.lottery.into(), self.leaf_index.into(), 1_i64.into()];
         let rows = sql.query(SELECT_LEAVES, &one)?;
-        let (Some(row), true) = (rows.first(), at < leaves.len()) else {
-            return Ok(None);
-        };
+        let row = rows.first().ok_or(Fault::Corrupt("a leaf is missing"))?;
         let mut path = merkle::path(at, &leaves);
         path.extend(merkle::path(block as usize, &blocks(sql, &lottery)?));
         Ok(Some(Receipt {

@@ -14,12 +14,12 @@
 //! was fixed before the first of them. No bet was added, changed, removed or moved after the draw
 //! without changing the number, and an agency that kept its receipt can prove its batch.
 //!
-//! What it does not: **whoever made the secret knows it from the start**, and so can find out at any
-//! moment which number the bets so far would draw. An administrator who also stores the last batch
-//! (or has a friend who does) can try millions of batches until the number suits. A public source
-//! whose value nobody knows before all agencies have closed takes that away: name one, with a date
-//! after the closing. Nor can the software make anybody reveal the secret: a draw that is never
-//! made is seen by all, but it is not prevented.
+//! What it does not: **whoever made the secret knows it from the start**, and so can find out at
+//! any moment which number the bets so far would draw. An administrator who also stores the last
+//! batch (or has a friend who does) can try millions of batches until the number suits. A public
+//! source whose value nobody knows before all agencies have closed takes that away: name one, with
+//! a date after the closing. Nor can the software make anybody reveal the secret: a draw that is
+//! never made is seen by all, but it is not prevented.
 
 use sha2::{Digest, Sha256};
 

@@ -234,7 +234,8 @@ fn lottery(lottery: &Lottery) -> String {
         )
     });
     format!(
-        "lottery {} {:?} {} {rule}, {} of {} agencies open, {} bets in {} batches, root {}{drawn}\n",
+        "lottery {} {:?} {} {rule}, {} of {} agencies open, {} bets in {} batches, \
+         root {}{drawn}\n",
         lottery.id,
         lottery.name,
         time(lottery.opened_at_ms),

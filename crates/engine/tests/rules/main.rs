@@ -7,6 +7,7 @@
 #[path = "../golden/dump.rs"]
 mod dump;
 mod limits;
+mod lotteries;
 mod model;
 mod random;
 mod world;

@@ -89,6 +89,7 @@ pub fn proposal(rng: &mut Rng) -> Proposal {
     let action = match rng.below(10) {
         0 if rng.one_in(2) => account_action(rng),
         1 => area_action(rng),
+        2 if rng.one_in(2) => crate::lotteries::action(rng),
         2 => key_action(rng),
         _ => post_action(rng),
     };

@@ -44,16 +44,18 @@ impl From<Rejection> for Trouble {
                 Kind::LastAdministrator,
                 "somebody must be able to administer",
             ),
-            Rejection::AgencyClosed => {
-                Trouble::new(Kind::AgencyClosed, "the agency has closed in this lottery")
-            }
+            Rejection::AgencyClosed => Trouble::new(
+                Kind::AgencyClosed,
+                "the agency has closed: it takes no more bets in this lottery",
+            ),
             Rejection::AgenciesOpen { open } => Trouble::new(
                 Kind::AgenciesOpen,
-                format!("agencies that have not closed: {open}"),
+                format!("it cannot be drawn yet; agencies that are still open: {open}"),
             ),
-            Rejection::AlreadyDrawn { number } => {
-                Trouble::new(Kind::AlreadyDrawn, format!("the number {number} was drawn"))
-            }
+            Rejection::AlreadyDrawn { number } => Trouble::new(
+                Kind::AlreadyDrawn,
+                format!("it has been drawn already: {number:04}"),
+            ),
         }
     }
 }

@@ -7,6 +7,7 @@ mod cluster;
 mod events;
 mod feeds;
 mod keys;
+mod lotteries;
 mod news;
 mod overload;
 mod site;

@@ -89,7 +89,8 @@ pub async fn open(session: &mut Session, open: Open) -> Outcome {
 }
 
 pub async fn close(session: &mut Session, which: &Which, agency: u32) -> Outcome {
-    let closed = session.client.close_agency(&which.lottery, agency).await?;
+    let lottery = id_of(session, which).await?;
+    let closed = session.client.close_agency(&lottery, agency).await?;
     if session.out.json {
         return session.out.json(&closed);
     }
@@ -115,10 +116,8 @@ pub async fn draw(session: &mut Session, draw: Draw) -> Outcome {
         secret: secret.map(Hex32),
         source_value: draw.source_value,
     };
-    let made = session
-        .client
-        .draw_lottery(&draw.which.lottery, &new)
-        .await?;
+    let lottery = id_of(session, &draw.which).await?;
+    let made = session.client.draw_lottery(&lottery, &new).await?;
     if session.out.json {
         return session.out.json(&made);
     }
@@ -126,4 +125,19 @@ pub async fn draw(session: &mut Session, draw: Draw) -> Outcome {
         "Drew {:04} in lottery {}: {} winning bets.",
         made.number, made.lottery, made.winners
     ))
+}
+
+/// The lottery's id: a change names it, so that a repetition means the same one.
+async fn id_of(session: &Session, which: &Which) -> Outcome<String> {
+    let lottery = &which.lottery;
+    match lottery.as_str() {
+        "current" => Ok(session
+            .client
+            .lottery(lottery)
+            .await?
+            .lottery
+            .id
+            .to_string()),
+        _ => Ok(lottery.clone()),
+    }
 }

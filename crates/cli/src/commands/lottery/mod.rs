@@ -77,6 +77,7 @@ enum Action {
     /// Write down all that is needed to recompute a draw
     Record(record::Args),
     /// Recompute a draw from its record, without asking anybody
+    #[command(long_about = verify::LONG)]
     Verify(verify::Args),
     /// The receipt of a batch, with the proof that it takes part
     Receipt {
@@ -89,6 +90,7 @@ enum Action {
         out: Option<PathBuf>,
     },
     /// Select among members with numbers that were drawn in public (RFC 3797)
+    #[command(long_about = raffle::LONG)]
     Raffle(raffle::Args),
     Sample(sample::Args),
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::super::output::{Output, cell};
 use crate::failure::{Failure, Outcome};
 
-const LONG: &str = "\
+/// What `--help` says.
+pub const LONG: &str = "\
 Select among members with numbers that were drawn in public (RFC 3797)
 
 Publish beforehand: the numbered list, how many are selected, and which public numbers will decide
@@ -22,7 +23,6 @@ sources is the one that was announced. With --names the list is a file with a na
 
 /// What is raffled.
 #[derive(clap::Args)]
-#[command(long_about = LONG)]
 pub struct Args {
     /// How many there are to select from, numbered from 1
     #[arg(

@@ -15,20 +15,18 @@ const HEADS: &[&str] = &[
 const AGENCY_HEADS: &[&str] = &["AGENCY", "BETS", "WINNERS", "CLOSED"];
 
 pub async fn list(session: &mut Session) -> Outcome {
-    let mut page = session.client.lotteries(None).await?;
-    let mut lotteries = page.lotteries;
-    while let Some(before) = page.next.take() {
+    let mut all = session.client.lotteries(None).await?;
+    while let Some(before) = all.next {
         let more = session.client.lotteries(Some(before)).await?;
-        lotteries.extend(more.lotteries);
-        page.next = more.next;
+        all.lotteries.extend(more.lotteries);
+        all.next = more.next;
     }
     if session.out.json {
-        return session.out.json(&lotteries);
+        return session.out.json(&all);
     }
-    let rows: Vec<_> = lotteries.iter().map(row).collect();
-    session
-        .out
-        .table(HEADS, &rows, "There are no lotteries yet.")
+    let rows: Vec<_> = all.lotteries.iter().map(row).collect();
+    let none = "There are no lotteries yet.";
+    session.out.table(HEADS, &rows, none)
 }
 
 pub async fn show(session: &mut Session, which: &Which) -> Outcome {

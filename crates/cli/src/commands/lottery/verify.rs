@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::super::output::{Output, Style, cell};
 use crate::failure::{Failure, Outcome};
 
-const LONG: &str = "\
+/// What `--help` says.
+pub const LONG: &str = "\
 Recompute a draw from its record, without asking anybody
 
 FILE is what `consorcio lottery record --bets --out FILE` wrote. From the bets the leaves of the
@@ -29,7 +30,6 @@ before the agencies closed. Compare the root with the one that others kept.";
 
 /// What to verify.
 #[derive(clap::Args)]
-#[command(long_about = LONG)]
 pub struct Args {
     /// The record
     file: PathBuf,

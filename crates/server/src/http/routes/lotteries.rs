@@ -109,14 +109,14 @@ pub(super) async fn get(
 /// All or none. Answers the receipt that the agency keeps. Administrators only; agencies send
 /// theirs to the lottery's own port.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/bets", tag = "lotteries",
-    params(("lottery" = String, Path, description = "Id or `current`")),
+    params(("lottery" = i64, Path, description = "Id")),
     responses((status = 201, body = BetsStored)))]
 pub(super) async fn store_bets(
     State(app): State<App>,
     LotteryPath(lottery): LotteryPath,
     Input { caller, body }: Input<NewBets>,
 ) -> Result<Answer<BetsStored>, Trouble> {
-    let lottery = lottery_id(&app, &caller, lottery).await?;
+    let lottery = lottery.id()?;
     let agency = body.agency;
     let bets = body.bets.into_iter().map(render::bet_of).collect();
     let action = Action::StoreBets {
@@ -137,7 +137,7 @@ pub(super) async fn store_bets(
 /// A second time changes nothing. With a fixed number, the last closing draws. Administrators only.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/agencies/{agency}/close", tag = "lotteries",
     params(
-        ("lottery" = String, Path, description = "Id or `current`"),
+        ("lottery" = i64, Path, description = "Id"),
         ("agency" = u32, Path, description = "From 1")),
     responses((status = 200, body = AgencyClosed)))]
 pub(super) async fn close(
@@ -145,7 +145,8 @@ pub(super) async fn close(
     caller: Caller,
     AgencyPath(lottery, agency): AgencyPath,
 ) -> Result<Answer<AgencyClosed>, Trouble> {
-    let lottery = lottery_id(&app, &caller, lottery).await?;
+    caller.token()?;
+    let lottery = lottery.id()?;
     let action = Action::CloseAgency { lottery, agency };
     let written = app.write(&caller, action).await?;
     let Reply::AgencyClosed {
@@ -171,7 +172,7 @@ pub(super) async fn close(
 /// With the official number (`external`) or the secret (`verifiable`), once all agencies have
 /// closed. Administrators only.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/draw", tag = "lotteries",
-    params(("lottery" = String, Path, description = "Id or `current`")),
+    params(("lottery" = i64, Path, description = "Id")),
     responses((status = 200, body = DrawMade)))]
 pub(super) async fn draw(
     State(app): State<App>,
@@ -179,7 +180,7 @@ pub(super) async fn draw(
     Input { caller, body }: Input<NewDraw>,
 ) -> Result<Answer<DrawMade>, Trouble> {
     let disclosure = disclosure(body)?;
-    let lottery = lottery_id(&app, &caller, lottery).await?;
+    let lottery = lottery.id()?;
     let action = Action::DrawLottery {
         lottery,
         disclosure,
@@ -242,7 +243,8 @@ pub(super) async fn winners(
         WinnersAnswer::NoLottery => return Err(Trouble::not_found("lottery")),
         WinnersAnswer::NoAgency => return Err(Trouble::not_found("agency")),
         WinnersAnswer::NotReady { open_agencies } => {
-            let detail = format!("agencies that have not closed: {open_agencies}");
+            let detail =
+                format!("it has not been drawn yet; agencies that are still open: {open_agencies}");
             return Err(Trouble::new(Kind::NotDrawn, detail));
         }
     };

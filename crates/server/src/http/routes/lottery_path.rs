@@ -27,7 +27,7 @@ pub(super) struct AgencyPath(pub LotteryRef, pub u32);
 /// `{lottery}/receipts/{leaf}`.
 pub(super) struct LeafPath(pub LotteryRef, pub i64);
 
-/// The id of the lottery that a path names; the caller must be signed in.
+/// The id of the lottery that a reading means; the caller must be signed in.
 pub(super) async fn lottery_id(
     app: &App,
     caller: &Caller,
@@ -40,6 +40,19 @@ pub(super) async fn lottery_id(
             let current = app.ask(caller, |_: &Member| CurrentLottery).await?.value.1;
             let current = current.ok_or_else(|| Trouble::not_found("lottery"))?;
             Ok(current.id)
+        }
+    }
+}
+
+impl LotteryRef {
+    /// The id, for a change: its repetition must not mean another lottery that was opened meanwhile.
+    pub(super) fn id(self) -> Result<i64, Trouble> {
+        match self {
+            LotteryRef::Id(id) => Ok(id),
+            LotteryRef::Current => Err(Trouble::field(
+                "lottery",
+                "a change names the lottery by its id",
+            )),
         }
     }
 }
