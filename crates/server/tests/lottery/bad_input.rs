@@ -68,7 +68,7 @@ async fn a_broken_frame_closes_the_connection() {
     for length in [0_u16, 8191, 65_535] {
         let mut agency = counter.agency().await;
         agency.0.write_all(&length.to_be_bytes()).await.unwrap();
-        agency.is_let_go().await;
+        agency.let_go().await;
     }
     let one = Request::StoreBet {
         agency: 1,
@@ -93,7 +93,7 @@ async fn a_client_that_leaves_in_the_middle_leaves_nothing_behind() {
         let mut agency = counter.agency().await;
         agency.0.write_all(&packet[..bytes]).await.unwrap();
         agency.0.shutdown().await.unwrap();
-        agency.is_let_go().await;
+        agency.let_go().await;
     }
     assert_eq!(counter.bets().await, 0);
     counter.stop().await;
@@ -105,7 +105,7 @@ async fn half_a_packet_is_not_waited_for_long() {
     for bytes in [&[1][..], &[1, 0], &[1, 0, b'S']] {
         let mut agency = counter.agency().await;
         agency.0.write_all(bytes).await.unwrap();
-        agency.is_let_go().await;
+        agency.let_go().await;
     }
     counter.stop().await;
 }

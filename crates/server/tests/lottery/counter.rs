@@ -224,7 +224,7 @@ impl Agency {
     }
 
     /// Waits until the node closes the connection.
-    pub async fn is_let_go(mut self) {
+    pub async fn let_go(mut self) {
         let mut rest = Vec::new();
         let read = self.0.read_to_end(&mut rest);
         // A connection that is closed with bytes unread is reset.

@@ -40,7 +40,7 @@ async fn idle_clients_are_let_go_and_seats_are_bounded() {
     };
     assert_eq!(counter.ask(&one).await, REFUSED, "no lottery is open");
     for agency in idle {
-        agency.is_let_go().await;
+        agency.let_go().await;
     }
     counter.stop().await;
 }
@@ -48,7 +48,7 @@ async fn idle_clients_are_let_go_and_seats_are_bounded() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_allowed_networks_come_in() {
     let counter = Counter::start(allowed("10.0.0.0/8,192.168.1.7")).await;
-    counter.agency().await.is_let_go().await;
+    counter.agency().await.let_go().await;
     counter.stop().await;
     let counter = Counter::start(allowed("127.0.0.0/8")).await;
     counter.open(1).await;
@@ -71,7 +71,7 @@ async fn a_door_that_closes_lets_idle_agencies_go() {
     assert_eq!(idle.ask(&one).await, STORED);
     let address = counter.address;
     counter.stop().await;
-    idle.is_let_go().await;
+    idle.let_go().await;
     assert!(TcpStream::connect(address).await.is_err());
 }
 
