@@ -14,6 +14,8 @@ use crate::agency::sample;
 use crate::failure::Outcome;
 
 const EXAMPLES: &str = "\
+Examples:
+
 A lottery, from its opening to its winners:
   consorcio lottery open 'Sorteo de mayo' --agencies 5     the number is 7574 unless --rule says
   (agencies send their bets: consorcio agency --help)
