@@ -45,7 +45,7 @@ pub(super) async fn lottery_id(
 }
 
 impl LotteryRef {
-    /// The id, for a change: its repetition must not mean another lottery that was opened meanwhile.
+    /// The id, for a change: its repetition must not mean another lottery, opened meanwhile.
     pub(super) fn id(self) -> Result<i64, Trouble> {
         match self {
             LotteryRef::Id(id) => Ok(id),
