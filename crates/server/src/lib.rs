@@ -8,7 +8,7 @@
 //!                 agent:  counts demand, assigns areas to nodes
 //! ```
 //!
-//! A handler does three things: it parses, calls the [`app`], and renders. The rules are the
+//! A handler does three things: it parses, calls the `app`, and renders. The rules are the
 //! domain's; what is durable is the engine's.
 
 mod agent;
