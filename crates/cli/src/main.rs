@@ -1,8 +1,10 @@
 //! The `consorcio` program: a table of contents of its roles.
 
+mod agency;
 mod bench;
 mod commands;
 mod failure;
+mod interrupt;
 mod logging;
 mod serve;
 mod settings;
@@ -54,6 +56,7 @@ enum Role {
     Poll(poll::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
+    Agency(agency::Args),
     Lottery(lottery::Args),
     Bench(bench::Args),
 }
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         Role::Poll(args) => poll::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))

@@ -1,4 +1,5 @@
-//! The HTTP front door of a node: REST, live events, Atom and the pages.
+//! The front doors of a node: HTTP with REST, live events, Atom and the pages; and the lottery's
+//! for agencies ([`serve_lottery`]).
 //!
 //! ```text
 //!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
@@ -7,7 +8,7 @@
 //!                 agent:  counts demand, assigns areas to nodes
 //! ```
 //!
-//! A handler does three things: it parses, calls the [`app`], and renders. The rules are the
+//! A handler does three things: it parses, calls the `app`, and renders. The rules are the
 //! domain's; what is durable is the engine's.
 
 mod agent;
@@ -19,6 +20,7 @@ mod events;
 mod first;
 mod http;
 mod limiter;
+mod lottery;
 mod markdown;
 mod metrics;
 mod password;
@@ -31,4 +33,7 @@ mod web;
 
 pub use config::{Config, Limits, PasswordCost};
 pub use first::{Bootstrapped, SetupError, bootstrap, demo};
+pub use lottery::{
+    Allowed, LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, NotAllowed, echo, serve_lottery,
+};
 pub use serve::serve;

@@ -27,6 +27,7 @@ pub struct Consorcio {
     dir: PathBuf,
     http_ports: Vec<u16>,
     peer_ports: Vec<u16>,
+    lottery_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -45,10 +46,13 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
+        let mut ports = free_ports(count * 3)?;
+        let peer_ports = ports.split_off(count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
-            http_ports: free_ports(count)?,
-            peer_ports: free_ports(count)?,
+            lottery_ports: peer_ports[count..].to_vec(),
+            peer_ports,
+            http_ports: ports,
             nodes: Vec::new(),
             token: String::new(),
         };
@@ -106,6 +110,7 @@ impl Consorcio {
                 "--threads",
                 &settings::share_of_processors(self.http_ports.len()).to_string(),
             ])
+            .args(["--lottery", &local(self.lottery_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))
@@ -160,6 +165,11 @@ impl Consorcio {
     /// Where a node takes its clients.
     pub fn address(&self, node: usize) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.http_ports[node]))
+    }
+
+    /// Where a node serves the lottery's agencies.
+    pub fn lottery_address(&self, node: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.lottery_ports[node]))
     }
 
     /// A connection with the administrator's session.

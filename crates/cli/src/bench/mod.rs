@@ -6,6 +6,7 @@
 //!   failover from SIGKILL of the leader to the next write     beside etcd
 //!   sse      readers of the live feed: how late, how many missed
 //!   idle     memory of a node that does nothing; start to ready
+//!   lottery  from the first bet to the last winner
 //!   news     bytes a post takes on disk; listing what is unread
 //!   polls    ballots a second; from a ballot to the screens of all who watch
 //! ```
@@ -19,8 +20,8 @@ mod etcd;
 mod failover;
 mod http;
 mod idle;
-mod interrupt;
 mod load;
+mod lottery;
 mod news;
 mod polls;
 mod posts;
@@ -32,6 +33,8 @@ mod writes;
 
 use std::path::PathBuf;
 
+use crate::interrupt;
+
 const EXAMPLES: &str = "\
 Examples:
   consorcio bench writes                             1, 64 and 256 clients, beside etcd
@@ -40,6 +43,7 @@ Examples:
   consorcio bench sse --readers 2000 --posts 20
   consorcio bench idle
   consorcio bench polls --clients 64 --watchers 1000
+  consorcio bench lottery --batch 63 --many 0
   consorcio bench news --posts 100000 --dir /srv/disk-to-measure
 
 Measure a release build, on a machine that does nothing else. Everything that is started is stopped,
@@ -74,6 +78,8 @@ enum What {
     News(news::Args),
     /// Ballots a second, and how soon one shows on the screens of all who watch
     Polls(polls::Args),
+    /// A lottery: from the first packet to the last winner, in batches of several sizes
+    Lottery(lottery::Args),
 }
 
 /// Runs one measurement and prints its report. It fails if a system does not start, answers a
@@ -89,6 +95,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::Idle(args) => idle::run(&args, &scratch),
         What::News(args) => news::run(&args, &scratch),
         What::Polls(args) => polls::run(&args, &scratch),
+        What::Lottery(args) => lottery::run(&args, &scratch),
     }?;
     if cfg!(debug_assertions) {
         report

@@ -1,4 +1,4 @@
-//! What a node is made of: the engine, and the front door before it.
+//! What a node is made of: the engine, and the front doors before it.
 
 use std::io::Write;
 use std::str::FromStr;
@@ -10,17 +10,19 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::lottery::Doors;
 use super::{Data, TOKEN_FILE};
 use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
 
-/// Starts the engine and the front door, and waits until `stop` has stopped them both: first the
-/// door, so that what came in is finished, then the engine, which hands over what it leads.
+/// Starts the engine and the front doors, and waits until `stop` has stopped them all: first the
+/// doors, so that what came in is finished, then the engine, which hands over what it leads.
 pub async fn compose(
     settings: &Settings,
     data: &Data,
     http: TcpListener,
     peer: TcpListener,
+    doors: Doors,
     stop: CancellationToken,
 ) -> Outcome {
     let options = options(settings, data)?;
@@ -41,7 +43,11 @@ pub async fn compose(
         demo: settings.demo,
         ..Config::default()
     };
-    let door = server::serve(http, engine.clone(), config.clone(), stop.clone());
+    let door = async {
+        let http = server::serve(http, engine.clone(), config.clone(), stop.clone());
+        let (http, lottery) = tokio::join!(http, doors.serve(&engine, &stop));
+        http.and(lottery)
+    };
     let setup = async {
         tokio::select! {
             done = set_up(&engine, &config, settings, data) => done,
@@ -69,7 +75,7 @@ async fn run(
     let door = async {
         let served = door.await;
         stop.cancel();
-        served.map_err(|error| Failure::failed(format!("the HTTP front door failed: {error}")))
+        served.map_err(|error| Failure::failed(format!("a front door failed: {error}")))
     };
     let setup = async {
         let done = setup.await;

@@ -3,15 +3,36 @@
 use std::io;
 use std::net::SocketAddr;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::failure::{Failure, Outcome};
+use crate::settings::Door;
 
 /// Listens on `address`; `what` is served there, and `flag` changes it.
 pub async fn bind(address: SocketAddr, what: &str, flag: &str) -> Outcome<TcpListener> {
     TcpListener::bind(address)
         .await
         .map_err(|error| Failure::failed(refusal(address, what, flag, &error)))
+}
+
+/// The same for a door that may be left out, before which `backlog` connections may wait.
+pub fn open(door: Door, backlog: u32, what: &str, flag: &str) -> Outcome<Option<TcpListener>> {
+    let Door::At(address) = door else {
+        return Ok(None);
+    };
+    let listen = || {
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(backlog)
+    };
+    match listen() {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) => Err(Failure::failed(refusal(address, what, flag, &error))),
+    }
 }
 
 fn refusal(address: SocketAddr, what: &str, flag: &str, error: &io::Error) -> String {

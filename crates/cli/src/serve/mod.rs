@@ -3,6 +3,7 @@
 mod compose;
 mod data;
 mod listen;
+mod lottery;
 mod memory;
 mod recover;
 mod stop;
@@ -10,6 +11,7 @@ mod stop;
 use std::io::Write;
 use std::path::PathBuf;
 
+use server::Allowed;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -27,6 +29,7 @@ Examples:
   consorcio serve --name sur --data /var/lib/consorcio \\
       --http 0.0.0.0:8080 --http-url http://sur.lan:8080 \\
       --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
+  consorcio serve --lottery 0.0.0.0:12345 --lottery-allow 10.0.0.0/8     agencies of a network
   consorcio serve --config sur.toml --print-config    what holds in the end, and stop
 
 Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
@@ -65,6 +68,7 @@ pub fn run(args: Args) -> Outcome {
         ..args.settings
     };
     let settings = settings::load(flags, args.config.as_deref())?;
+    let allowed = lottery::allowed(&settings)?;
     if args.print_config {
         let shown = std::io::stdout().write_all(settings.shown().as_bytes());
         return shown.map_err(Failure::failed);
@@ -75,21 +79,22 @@ pub fn run(args: Args) -> Outcome {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
-    let result = runtime.block_on(serve(settings, args.supervised));
+    let result = runtime.block_on(serve(settings, allowed, args.supervised));
     // What still blocks (a read of a slow disk) must not keep a stopped node alive.
     runtime.shutdown_timeout(stop::LINGER);
     result
 }
 
-async fn serve(settings: Settings, supervised: bool) -> Outcome {
+async fn serve(settings: Settings, allowed: Allowed, supervised: bool) -> Outcome {
     let data = Data::claim(&settings.data)?;
     let http = listen::bind(settings.http, "HTTP", "--http").await?;
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
+    let doors = lottery::Doors::open(&settings, allowed)?;
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
     tokio::select! {
-        done = compose::compose(&settings, &data, http, peer, stop) => done?,
+        done = compose::compose(&settings, &data, http, peer, doors, stop) => done?,
         never = memory::give_back() => match never {},
     }
     info!(name = settings.name, "stopped");

@@ -4,8 +4,10 @@
 //! variable) and makes two structs of them: [`Given`], what one source says, and [`Settings`], what
 //! holds in the end.
 
+mod door;
 mod load;
 
+pub use door::Door;
 pub use load::load;
 
 use std::net::SocketAddr;
@@ -102,6 +104,24 @@ settings! {
     #[arg(value_name = "HOST:PORT")]
     peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
 
+    /// Address where the lottery's agencies are served, or off.
+    #[arg(value_name = "ADDRESS|off")]
+    lottery: Door = Door::local(12_345), "CONSORCIO_LOTTERY";
+
+    /// Networks whose agencies may connect, with commas between them: 10.0.0.0/8,192.168.1.7, or
+    /// any. By default this machine alone.
+    #[arg(value_name = "NETWORK,…")]
+    lottery_allow: String = String::new(), "CONSORCIO_LOTTERY_ALLOW";
+
+    /// Id of the lottery that is served; 0 is the current one, which was opened last.
+    #[arg(value_name = "ID")]
+    lottery_id: u32 = 0, "CONSORCIO_LOTTERY_ID";
+
+    /// Address that sends back what comes (RFC 862), to try whether the node can be reached, or
+    /// off. Who may connect is said by lottery-allow.
+    #[arg(value_name = "ADDRESS|off")]
+    echo: Door = Door::Off, "CONSORCIO_ECHO";
+
     /// Fill a new cluster with members, areas and posts of an invented association.
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = BoolishValueParser::new())]
@@ -135,6 +155,9 @@ impl Settings {
         if self.peer_address.is_empty() {
             self.peer_address = reachable(self.peer, "peer", "peer-address")?;
         }
+        for (door, flag) in [(self.lottery, "lottery"), (self.echo, "echo")] {
+            check_allowed(door, flag, &self.lottery_allow)?;
+        }
         self.http_url
             .truncate(self.http_url.trim_end_matches('/').len());
         Ok(self)
@@ -162,6 +185,19 @@ fn processors() -> NonZeroUsize {
 /// processors from one another.
 pub fn share_of_processors(nodes: usize) -> NonZeroUsize {
     NonZeroUsize::new(processors().get() / nodes.max(1)).unwrap_or(NonZeroUsize::MIN)
+}
+
+/// The lottery's protocol knows no passwords: whoever opens it to a network says to which.
+fn check_allowed(door: Door, flag: &str, allow: &str) -> Outcome {
+    match door {
+        Door::At(address) if !address.ip().is_loopback() && allow.is_empty() => {
+            Err(Failure::usage(format!(
+                "--{flag} {address} can be reached from other machines: say with --lottery-allow \
+                 from which networks, or any"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A name goes into paths, tables and logs.
@@ -221,6 +257,24 @@ mod tests {
             let failure = given(text).over_defaults().complete().unwrap_err();
             assert!(failure.message.contains(flag), "{failure}");
         }
+    }
+
+    #[test]
+    fn a_lottery_for_other_machines_says_for_which() {
+        let open = "lottery = \"0.0.0.0:12345\"\n";
+        let failure = given(open).over_defaults().complete().unwrap_err();
+        assert!(failure.message.contains("--lottery-allow"), "{failure}");
+        let allowed = format!("{open}lottery_allow = \"any\"");
+        assert!(given(&allowed).over_defaults().complete().is_ok());
+        let settings = given("lottery = \"off\"")
+            .over_defaults()
+            .complete()
+            .unwrap();
+        assert_eq!((settings.lottery, settings.echo), (Door::Off, Door::Off));
+        assert_eq!(
+            given("").over_defaults().lottery.to_string(),
+            "127.0.0.1:12345"
+        );
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl Launcher {
             "CONSORCIO_JOIN",
             "CONSORCIO_JOIN_FILE",
             "CONSORCIO_DEMO",
+            "CONSORCIO_ECHO",
         ] {
             command.env_remove(name);
         }
@@ -116,6 +117,7 @@ impl Launcher {
         flag("--http-url", node.url().into());
         flag("--peer", node.peer.to_string().into());
         flag("--peer-address", node.peer.to_string().into());
+        flag("--lottery", node.lottery.to_string().into());
         flag("--log", self.log.clone().into());
         arguments.push(format!("--log-json={}", self.log_json).into());
         arguments.push(format!("--demo={}", first.demo).into());

@@ -65,6 +65,11 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     peer_port: Option<u16>,
 
+    /// Port of the first node for the lottery's agencies; the others have the next ones; 0 serves
+    /// none [default: 12345].
+    #[arg(long, value_name = "PORT")]
+    lottery_port: Option<u16>,
+
     /// Show a table that follows the cluster instead of the nodes' logs (on a terminal).
     #[arg(long)]
     status: bool,
@@ -97,6 +102,7 @@ async fn up(args: Args) -> Outcome {
         nodes: args.nodes,
         http_port: args.http_port,
         peer_port: args.peer_port,
+        lottery_port: args.lottery_port,
     };
     let plan = Arc::new(Plan::make(&args.data, &wish, args.demo)?);
     let _lock = plan.claim()?;

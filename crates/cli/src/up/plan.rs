@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
 use crate::serve::{Data, TOKEN_FILE, taken};
+use crate::settings::Door;
 
 /// More nodes than this on one machine help nobody: each write waits for a majority of them.
 pub const NODES_MAX: usize = 9;
@@ -28,6 +29,8 @@ pub struct Wish {
     pub nodes: Option<u16>,
     pub http_port: Option<u16>,
     pub peer_port: Option<u16>,
+    /// 0 serves no agencies.
+    pub lottery_port: Option<u16>,
 }
 
 /// The ports of the first node.
@@ -36,12 +39,20 @@ pub struct Wish {
 struct Ports {
     http_port: u16,
     peer_port: u16,
+    /// Data of before there were lotteries do not say it.
+    #[serde(default = "lottery_port_default")]
+    lottery_port: u16,
 }
 
 const PORTS_DEFAULT: Ports = Ports {
     http_port: 8080,
     peer_port: 7070,
+    lottery_port: 12_345,
 };
+
+fn lottery_port_default() -> u16 {
+    PORTS_DEFAULT.lottery_port
+}
 
 /// The cluster to run.
 #[derive(Debug)]
@@ -67,6 +78,7 @@ pub struct Node {
     pub data: PathBuf,
     pub http: SocketAddr,
     pub peer: SocketAddr,
+    pub lottery: Door,
     /// It has never run: it starts the cluster (the first node) or joins it.
     pub fresh: bool,
 }
@@ -90,7 +102,8 @@ impl Plan {
         let count = count_nodes(wish.nodes, &existing, data)?;
         let ports = choose_ports(wish, read_ports(data)?, data)?;
         let room = usize::from(u16::MAX) - count;
-        if usize::from(ports.http_port.max(ports.peer_port)) > room {
+        let highest = ports.http_port.max(ports.peer_port).max(ports.lottery_port);
+        if usize::from(highest) > room {
             return Err(Failure::usage(format!(
                 "there are no {count} ports from there on"
             )));
@@ -98,9 +111,7 @@ impl Plan {
         let nodes: Vec<Node> = (0..count)
             .map(|place| plan_node(data, place, ports, &existing))
             .collect();
-        if ports.http_port.abs_diff(ports.peer_port) < count as u16 {
-            return Err(Failure::usage("the ports for HTTP and for peers overlap"));
-        }
+        check_overlap(ports, count as u16)?;
         let first_start = existing.is_empty();
         let given = |name| std::env::var_os(name).is_some();
         let has_password =
@@ -133,7 +144,11 @@ impl Plan {
     pub async fn check_ports(&self) -> Outcome {
         let mut busy = Vec::new();
         for node in &self.nodes {
-            for (address, what) in [(node.http, "HTTP"), (node.peer, "peers")] {
+            let mut doors = vec![(node.http, "HTTP"), (node.peer, "peers")];
+            if let Door::At(address) = node.lottery {
+                doors.push((address, "agencies"));
+            }
+            for (address, what) in doors {
                 if taken(address).await {
                     busy.push(format!("{} ({what} of {})", address.port(), node.name));
                 }
@@ -142,8 +157,8 @@ impl Plan {
         match busy.as_slice() {
             [] => Ok(()),
             _ => Err(Failure::failed(format!(
-                "another process uses port {}: choose others with --http-port and --peer-port, \
-                 or stop that process",
+                "another process uses port {}: choose others with --http-port, --peer-port \
+                 and --lottery-port, or stop that process",
                 busy.join(", ")
             ))),
         }
@@ -158,6 +173,24 @@ impl Plan {
     }
 }
 
+fn check_overlap(ports: Ports, count: u16) -> Outcome {
+    let Ports {
+        http_port: http,
+        peer_port: peer,
+        lottery_port: lottery,
+    } = ports;
+    let overlap = |one: u16, other: u16| one.abs_diff(other) < count;
+    if overlap(http, peer) {
+        return Err(Failure::usage("the ports for HTTP and for peers overlap"));
+    }
+    if lottery > 0 && (overlap(lottery, http) || overlap(lottery, peer)) {
+        return Err(Failure::usage(
+            "the ports for agencies overlap with those for HTTP or for peers",
+        ));
+    }
+    Ok(())
+}
+
 fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Node {
     let name = format!("n{}", place + 1);
     let port = |base: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, base + place as u16));
@@ -167,6 +200,10 @@ fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Nod
         name,
         http: port(ports.http_port),
         peer: port(ports.peer_port),
+        lottery: match ports.lottery_port {
+            0 => Door::Off,
+            base => Door::At(port(base)),
+        },
         fresh: !existing.contains(&place),
     }
 }
@@ -210,9 +247,12 @@ fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports>
     let wanted = Ports {
         http_port: wish.http_port.unwrap_or(base.http_port),
         peer_port: wish.peer_port.unwrap_or(base.peer_port),
+        lottery_port: wish.lottery_port.unwrap_or(base.lottery_port),
     };
+    // Agencies are told where to go by people; the nodes know each other by the others.
+    let known = |ports: Ports| (ports.http_port, ports.peer_port);
     match kept {
-        Some(kept) if kept != wanted => Err(Failure::usage(format!(
+        Some(kept) if known(kept) != known(wanted) => Err(Failure::usage(format!(
             "the nodes in {} know each other at the ports {} (HTTP) and {} (peers) and up: \
              leave --http-port and --peer-port out",
             data.display(),
@@ -326,6 +366,7 @@ mod tests {
             http_port: Some(9080),
             peer_port: Some(9070),
             nodes: Some(1),
+            ..Wish::default()
         };
         drop(
             Plan::make(dir.path(), &first, false)
@@ -356,7 +397,7 @@ mod tests {
             let wish = Wish {
                 http_port: Some(http),
                 peer_port: Some(peer),
-                nodes: None,
+                ..Wish::default()
             };
             Plan::make(dir.path(), &wish, false)
         };

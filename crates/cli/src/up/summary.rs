@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::plan::{Node, Plan};
 use super::screen::{Screen, State};
 use super::status;
+use crate::settings::Door;
 
 /// How often to ask a node whether it is ready.
 const POLL: Duration = Duration::from_millis(100);
@@ -70,7 +71,11 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     });
     say("");
     for node in &plan.nodes {
-        say(&format!("  {}  {}", node.name, node.url()));
+        let agencies = match node.lottery {
+            Door::At(address) => format!("  agencies: {address}"),
+            Door::Off => String::new(),
+        };
+        say(&format!("  {}  {}{agencies}", node.name, node.url()));
     }
     if plan.demo && plan.first_start {
         say("");

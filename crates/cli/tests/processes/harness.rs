@@ -84,19 +84,22 @@ pub struct Server {
     pub data: PathBuf,
     http: SocketAddr,
     peer: SocketAddr,
+    /// Where the lottery's agencies are served.
+    pub lottery: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
 }
 
 impl Server {
     pub fn new(dir: &Path, name: &str) -> Self {
-        let base = free_ports(2);
+        let base = free_ports(3);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Server {
             name: name.to_owned(),
             data: dir.join(name),
             http: address(base),
             peer: address(base + 1),
+            lottery: address(base + 2),
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -118,6 +121,8 @@ impl Server {
                 &self.http.to_string(),
                 "--peer",
                 &self.peer.to_string(),
+                "--lottery",
+                &self.lottery.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             // Its end tells the node that the test is gone.

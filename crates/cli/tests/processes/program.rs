@@ -33,7 +33,10 @@ fn help_teaches_and_lists_the_exit_codes() {
     ] {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
-    for role in ["up", "serve", "account", "area", "news", "cluster", "kv"] {
+    let roles = [
+        "up", "serve", "account", "area", "news", "cluster", "kv", "agency", "lottery",
+    ];
+    for role in roles {
         let output = consorcio(&[role, "--help"]);
         assert!(
             output.status.success() && stdout(&output).contains("Examples:"),
@@ -77,6 +80,16 @@ fn a_configuration_is_checked_before_anything_is_done() {
     );
     refused(&serve("name = \"a b\"\n"), 2, "is no name for a node");
     refused(&serve("http = \"0.0.0.0:8080\"\n"), 2, "--http-url");
+    refused(
+        &serve("lottery = \"0.0.0.0:12345\"\n"),
+        2,
+        "--lottery-allow",
+    );
+    refused(
+        &serve("lottery_allow = \"everybody\"\n"),
+        2,
+        "is no network",
+    );
     refused(
         &consorcio(&["serve", "--config", "/nowhere.toml"]),
         2,

@@ -314,25 +314,3 @@ fn a_lottery_that_is_full_takes_no_more() {
     assert_eq!(world.apply(&by_system(two)).result, Err(limit));
     world.system(store(1, vec![bet(1, 1)]));
 }
-
-/// Measured on two shared cores: 0.1 s for the draw, all winners read.
-#[test]
-#[ignore = "a million bets want a release build: cargo test --release -- --ignored a_million"]
-fn a_million_bets_are_drawn_within_a_second() {
-    let mut world = World::begun();
-    world.system(open(Rule::Fixed { number: 1 }));
-    for batch in 0..1_000_000 / 50 {
-        let bets = (0..50).map(|at| bet((batch * 50 + at) % 10_000, 1));
-        world.system(store(1, bets.collect()));
-    }
-    let started = std::time::Instant::now();
-    for agency in 1..=AGENCIES {
-        world.system(Action::CloseAgency { lottery: 1, agency });
-    }
-    let WinnersAnswer::Page(page) = winners(&world, 1, 1, 0) else {
-        panic!("not drawn");
-    };
-    let took = started.elapsed();
-    assert_eq!(page.documents.len(), 100);
-    assert!(took < std::time::Duration::from_secs(1), "it took {took:?}");
-}

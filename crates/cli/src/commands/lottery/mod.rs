@@ -10,9 +10,12 @@ mod verify;
 use std::path::PathBuf;
 
 use super::{Common, with_session};
+use crate::agency::sample;
 use crate::failure::Outcome;
 
 const EXAMPLES: &str = "\
+Examples:
+
 A lottery, from its opening to its winners:
   consorcio lottery open 'Sorteo de mayo' --agencies 5     the number is 7574 unless --rule says
   (agencies send their bets: consorcio agency --help)
@@ -91,6 +94,7 @@ enum Action {
     /// Select among members with numbers that were drawn in public (RFC 3797)
     #[command(long_about = raffle::LONG)]
     Raffle(raffle::Args),
+    Sample(sample::Args),
 }
 
 /// Runs the command.
@@ -99,6 +103,7 @@ pub fn run(args: Args) -> Outcome {
     match args.action {
         Action::Verify(args) => verify::run(&out, args),
         Action::Raffle(args) => raffle::run(&out, args),
+        Action::Sample(args) => sample::run(&args),
         action => with_session(&args.common, async |session| match action {
             Action::Open(open) => change::open(session, open).await,
             Action::Draw(draw) => change::draw(session, draw).await,
@@ -110,7 +115,7 @@ pub fn run(args: Args) -> Outcome {
             Action::Receipt { leaf, which, out } => {
                 record::receipt(session, &which, leaf, out).await
             }
-            Action::Verify(_) | Action::Raffle(_) => Ok(()),
+            Action::Verify(_) | Action::Raffle(_) | Action::Sample(_) => Ok(()),
         }),
     }
 }

@@ -1,4 +1,5 @@
-//! Ctrl-C and SIGTERM end a measurement early, but not before what it started is stopped.
+//! Ctrl-C and SIGTERM end a measurement or an agency early, but not before what it began is
+//! put in order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,9 +35,14 @@ async fn wait_for_signal() {
     }
 }
 
+/// Whether a signal came.
+pub fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
 /// Fails once a signal came.
 pub fn check() -> anyhow::Result<()> {
-    if ASKED.load(Ordering::Relaxed) {
+    if asked() {
         bail!("interrupted");
     }
     Ok(())

@@ -1,0 +1,327 @@
+//! Between the agencies and the engine: which lottery it is about, what is tried again, and what
+//! became of it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use api::lottery_packets as packets;
+use domain::command::Thing;
+use domain::event::Topic;
+use domain::lottery::{CurrentLottery, Winners, WinnersAnswer};
+use domain::{Action, Actor, Proposal, Rejection, RequestId};
+use engine::{Consistency, Engine, Missed, ReadError, Served, Watch, WriteError};
+use tokio_util::sync::CancellationToken;
+
+use super::{Allowed, LotteryConfig, LotteryLimits};
+
+/// Between two attempts while there is no leader or too much to do.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// No lottery has this id.
+const NONE: i64 = 0;
+
+/// Takes what agencies bring.
+pub(super) struct Counter {
+    engine: Engine,
+    config: LotteryConfig,
+    /// The lottery that is served now; [`NONE`] if none was ever opened. Events keep it.
+    current: AtomicI64,
+}
+
+/// Bets that are stored together or not at all.
+pub(super) struct Batch<'a> {
+    pub agency: u32,
+    pub bets: &'a [packets::Bet<'a>],
+    /// The agency's request id and the whole body, if a repetition must change nothing.
+    pub once: Option<(&'a str, &'a [u8])>,
+}
+
+/// What became of a change.
+pub(super) enum Stored {
+    /// It is durable.
+    Yes,
+    /// It was not made and never will be.
+    No(String),
+    /// Nobody knows.
+    Unknown(String),
+}
+
+/// What is known of an agency's winners.
+pub(super) enum Asked {
+    /// Their documents, in the order of their bets.
+    Winners(Vec<String>),
+    /// The number is not drawn yet.
+    NotDrawn,
+    /// There is no such lottery or agency.
+    Nobody(String),
+    /// More than a packet holds.
+    TooMany {
+        /// Where all of them are.
+        list: String,
+    },
+    /// The node cannot say.
+    Unknown(String),
+}
+
+impl Counter {
+    pub fn new(engine: Engine, config: LotteryConfig) -> Self {
+        let current = AtomicI64::new(config.lottery.unwrap_or(NONE));
+        Counter {
+            engine,
+            config,
+            current,
+        }
+    }
+
+    pub fn allowed(&self) -> &Allowed {
+        &self.config.allowed
+    }
+
+    pub fn limits(&self) -> &LotteryLimits {
+        &self.config.limits
+    }
+
+    /// Keeps up with which lottery is current, and tells of draws, until the node stops.
+    pub async fn follow(self: Arc<Self>, mut watch: Watch, stopping: CancellationToken) {
+        self.look_up(Consistency::Stale).await;
+        loop {
+            let next = tokio::select! {
+                () = stopping.cancelled() => return,
+                next = watch.next() => next,
+            };
+            match next {
+                Ok(Some(event)) => self.hear(&event.topic),
+                Ok(None) => return,
+                Err(Missed) => drop(self.look_up(Consistency::Stale).await),
+            }
+        }
+    }
+
+    fn hear(&self, topic: &Topic) {
+        match topic {
+            Topic::LotteryOpened { lottery, .. } => self.advance(*lottery),
+            Topic::LotteryDrawn {
+                lottery,
+                number,
+                winners,
+                ..
+            } if *lottery == self.current() => {
+                tracing::info!(lottery, number, winners, "action: sorteo | result: success");
+            }
+            _ => {}
+        }
+    }
+
+    /// Lotteries are numbered in the order in which they are opened.
+    fn advance(&self, opened: i64) {
+        if self.config.lottery.is_none() {
+            self.current.fetch_max(opened, Ordering::Relaxed);
+        }
+    }
+
+    fn current(&self) -> i64 {
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// Asks which lottery is current; true if it is another than was known.
+    async fn look_up(&self, consistency: Consistency) -> bool {
+        let known = self.current();
+        match self.engine.read(consistency, CurrentLottery).await {
+            Ok(Served { value, .. }) => self.advance(value.map_or(NONE, |lottery| lottery.id)),
+            Err(ReadError::Stopping) => {}
+            Err(error) => tracing::warn!(%error, "the current lottery cannot be read"),
+        }
+        self.current() != known
+    }
+
+    /// Stores bets.
+    pub async fn store(&self, batch: &Batch<'_>) -> Stored {
+        let action = |lottery| Action::StoreBets {
+            lottery,
+            agency: batch.agency,
+            bets: batch.bets.iter().map(owned).collect(),
+        };
+        let request = |lottery| {
+            batch
+                .once
+                .map(|once| request_id(lottery, batch.agency, once))
+        };
+        self.change(&action, &request).await
+    }
+
+    /// Closes an agency. Closing twice is closing once, so an unknown outcome is tried again.
+    pub async fn close(&self, agency: u32) -> Stored {
+        let action = |lottery| Action::CloseAgency { lottery, agency };
+        let until = Instant::now() + self.config.limits.patience;
+        loop {
+            match self.change(&action, &|_| None).await {
+                Stored::Unknown(_) if Instant::now() < until => {}
+                stored => return stored,
+            }
+        }
+    }
+
+    /// Has a change of the current lottery made. When it is refused and another lottery has been
+    /// opened meanwhile, it is meant for that one.
+    async fn change(
+        &self,
+        action: &(impl Fn(i64) -> Action + Sync),
+        request: &(impl Fn(i64) -> Option<RequestId> + Sync),
+    ) -> Stored {
+        if self.current() == NONE {
+            self.look_up(Consistency::Linearizable).await;
+        }
+        loop {
+            let lottery = self.current();
+            if lottery == NONE {
+                return Stored::No("no lottery is open".to_owned());
+            }
+            let proposal = || Proposal {
+                actor: Actor::System,
+                request: request(lottery),
+                action: action(lottery),
+            };
+            match self.propose(proposal).await {
+                Ok(Ok(())) => return Stored::Yes,
+                Ok(Err(rejection)) => {
+                    let over = is_over(&rejection);
+                    if !(over && self.look_up(Consistency::Linearizable).await) {
+                        return Stored::No(reason(&rejection));
+                    }
+                }
+                Err(stored) => return stored,
+            }
+        }
+    }
+
+    /// Has a proposal applied, with patience while nothing of it is done.
+    async fn propose(
+        &self,
+        proposal: impl Fn() -> Proposal + Sync,
+    ) -> Result<Result<(), Rejection>, Stored> {
+        let until = Instant::now() + self.config.limits.patience;
+        let mut doubtful = false;
+        loop {
+            let proposal = proposal();
+            let repeatable = proposal.request.is_some();
+            let error = match self.engine.write(proposal).await {
+                Ok(Served { value, .. }) => return Ok(value.result.map(drop)),
+                Err(error) => error,
+            };
+            let again = match error {
+                WriteError::Busy { .. } | WriteError::NoLeader => true,
+                WriteError::OutcomeUnknown => {
+                    doubtful = true;
+                    repeatable
+                }
+                WriteError::DiskFull
+                | WriteError::Stopping
+                | WriteError::Outvoted
+                | WriteError::TooLarge { .. } => false,
+            };
+            if !again || Instant::now() > until {
+                let why = error.to_string();
+                return Err(if doubtful {
+                    Stored::Unknown(why)
+                } else {
+                    Stored::No(why)
+                });
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    /// Who has won of an agency's.
+    pub async fn winners(&self, agency: u32) -> Asked {
+        if self.current() == NONE {
+            self.look_up(Consistency::Linearizable).await;
+        }
+        let lottery = self.current();
+        let question = Winners {
+            lottery,
+            agency,
+            after: 0,
+        };
+        let until = Instant::now() + self.config.limits.patience;
+        loop {
+            match self
+                .engine
+                .read(Consistency::Linearizable, question.clone())
+                .await
+            {
+                Ok(Served { value, .. }) => return asked(value, &question),
+                Err(ReadError::Busy { .. } | ReadError::NoLeader) if Instant::now() < until => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Asked::Unknown(error.to_string()),
+            }
+        }
+    }
+}
+
+fn asked(answer: WinnersAnswer, question: &Winners) -> Asked {
+    let Winners {
+        lottery, agency, ..
+    } = question;
+    match answer {
+        WinnersAnswer::NoLottery => Asked::Nobody("there is no such lottery".to_owned()),
+        WinnersAnswer::NoAgency => Asked::Nobody("the lottery has no such agency".to_owned()),
+        WinnersAnswer::NotReady { .. } => Asked::NotDrawn,
+        WinnersAnswer::Page(page) if page.next.is_none() && fits(&page.documents) => {
+            Asked::Winners(page.documents)
+        }
+        WinnersAnswer::Page(_) => Asked::TooMany {
+            list: format!("/v1/lotteries/{lottery}/agencies/{agency}/winners"),
+        },
+    }
+}
+
+/// Whether an answer with these documents is a packet.
+fn fits(documents: &[String]) -> bool {
+    let bytes: usize = documents.iter().map(|document| document.len() + 1).sum();
+    "WinnersResponse:".len() + bytes.saturating_sub(1) <= packets::BODY_MAX_BYTES
+}
+
+fn owned(bet: &packets::Bet<'_>) -> domain::lottery::Bet {
+    domain::lottery::Bet {
+        first_name: bet.first_name.to_owned(),
+        last_name: bet.last_name.to_owned(),
+        document: bet.document.to_owned(),
+        birthdate: bet.birthdate.to_owned(),
+        number: bet.number,
+    }
+}
+
+/// An agency's request id is its own, and that of one lottery: the same file may be sent to the
+/// next one.
+fn request_id(lottery: i64, agency: u32, (id, body): (&str, &[u8])) -> RequestId {
+    let hash = blake3::hash(body);
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&hash.as_bytes()[..16]);
+    RequestId {
+        key: format!("lottery/{lottery}/{agency}/{id}"),
+        fingerprint,
+    }
+}
+
+/// The lottery takes nothing more, or there is none: perhaps another was opened.
+fn is_over(rejection: &Rejection) -> bool {
+    matches!(
+        rejection,
+        Rejection::AgencyClosed
+            | Rejection::AlreadyDrawn { .. }
+            | Rejection::NotFound(Thing::Lottery | Thing::Agency)
+    )
+}
+
+fn reason(rejection: &Rejection) -> String {
+    match rejection {
+        Rejection::AgencyClosed => "the agency has closed".to_owned(),
+        Rejection::NotFound(Thing::Agency) => "the lottery has no such agency".to_owned(),
+        Rejection::NotFound(Thing::Lottery) => "there is no such lottery".to_owned(),
+        Rejection::RequestConflict => "the request id was used with other bets".to_owned(),
+        Rejection::Invalid { field, reason } => format!("{field}: {reason}"),
+        other => format!("{other:?}"),
+    }
+}
