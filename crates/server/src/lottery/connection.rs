@@ -122,9 +122,7 @@ impl Connection {
             document, number, ..
         } = bet;
         match &stored {
-            Stored::Yes => info!(
-                "action: apuesta_almacenada | result: success | dni: {document} | numero: {number}"
-            ),
+            Stored::Yes => tell_alone(bet),
             Stored::No(reason) | Stored::Unknown(reason) => warn!(
                 peer = %self.peer, reason,
                 "action: apuesta_almacenada | result: fail | dni: {document} | numero: {number}"
@@ -138,9 +136,11 @@ impl Connection {
         let count = batch.bets.len();
         match &stored {
             Stored::Yes => {
-                // A line for each of thousands of bets a second is for those who ask for it.
-                if tracing::enabled!(Level::DEBUG) {
-                    batch.bets.iter().for_each(tell_stored);
+                match batch.bets {
+                    [bet] => tell_alone(bet),
+                    // A line for each of thousands of bets a second is for those who ask for it.
+                    bets if tracing::enabled!(Level::DEBUG) => bets.iter().for_each(tell_stored),
+                    _ => {}
                 }
                 self.tell_received(Ok(()), count);
             }
@@ -201,6 +201,15 @@ fn respond(stored: &Stored) -> Next {
     }
 }
 
+/// A bet that came alone.
+fn tell_alone(bet: &Bet<'_>) {
+    let Bet {
+        document, number, ..
+    } = bet;
+    info!("action: apuesta_almacenada | result: success | dni: {document} | numero: {number}");
+}
+
+/// A bet of many.
 fn tell_stored(bet: &Bet<'_>) {
     let Bet {
         document, number, ..
