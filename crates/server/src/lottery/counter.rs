@@ -162,8 +162,8 @@ impl Counter {
         }
     }
 
-    /// Has a change of the current lottery made. When it is refused and another lottery has been
-    /// opened meanwhile, it is meant for that one.
+    /// Has a change of the current lottery made. When it is refused, or was made before, and another
+    /// lottery has been opened meanwhile, it is meant for that one.
     async fn change(
         &self,
         action: &(impl Fn(i64) -> Action + Sync),
@@ -183,7 +183,12 @@ impl Counter {
                 action: action(lottery),
             };
             match self.propose(proposal).await {
-                Ok(Ok(())) => return Stored::Yes,
+                // A repetition may be of what the lottery before was sent.
+                Ok(Ok(replayed)) => {
+                    if !(replayed && self.look_up(Consistency::Linearizable).await) {
+                        return Stored::Yes;
+                    }
+                }
                 Ok(Err(rejection)) => {
                     let over = is_over(&rejection);
                     if !(over && self.look_up(Consistency::Linearizable).await) {
@@ -195,18 +200,19 @@ impl Counter {
         }
     }
 
-    /// Has a proposal applied, with patience while nothing of it is done.
+    /// Has a proposal applied, with patience while nothing of it is done. Answers whether it had
+    /// been applied before.
     async fn propose(
         &self,
         proposal: impl Fn() -> Proposal + Sync,
-    ) -> Result<Result<(), Rejection>, Stored> {
+    ) -> Result<Result<bool, Rejection>, Stored> {
         let until = Instant::now() + self.config.limits.patience;
         let mut doubtful = false;
         loop {
             let proposal = proposal();
             let repeatable = proposal.request.is_some();
             let error = match self.engine.write(proposal).await {
-                Ok(Served { value, .. }) => return Ok(value.result.map(drop)),
+                Ok(Served { value, .. }) => return Ok(value.result.map(|_| value.replayed)),
                 Err(error) => error,
             };
             let again = match error {
