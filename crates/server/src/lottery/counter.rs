@@ -93,7 +93,7 @@ impl Counter {
             match next {
                 Ok(Some(event)) => self.hear(&event.topic),
                 Ok(None) => return,
-                Err(Missed) => drop(self.look_up(Consistency::Stale).await),
+                Err(Missed) => self.look_up(Consistency::Stale).await,
             }
         }
     }
@@ -124,15 +124,19 @@ impl Counter {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Asks which lottery is current; true if it is another than was known.
-    async fn look_up(&self, consistency: Consistency) -> bool {
-        let known = self.current();
+    /// Whether another lottery than this one is current.
+    async fn is_another_open(&self, lottery: i64) -> bool {
+        self.look_up(Consistency::Linearizable).await;
+        self.current() != lottery
+    }
+
+    /// Asks which lottery is current.
+    async fn look_up(&self, consistency: Consistency) {
         match self.engine.read(consistency, CurrentLottery).await {
             Ok(Served { value, .. }) => self.advance(value.map_or(NONE, |lottery| lottery.id)),
             Err(ReadError::Stopping) => {}
             Err(error) => tracing::warn!(%error, "the current lottery cannot be read"),
         }
-        self.current() != known
     }
 
     /// Stores bets.
@@ -185,13 +189,13 @@ impl Counter {
             match self.propose(proposal).await {
                 // A repetition may be of what the lottery before was sent.
                 Ok(Ok(replayed)) => {
-                    if !(replayed && self.look_up(Consistency::Linearizable).await) {
+                    if !(replayed && self.is_another_open(lottery).await) {
                         return Stored::Yes;
                     }
                 }
                 Ok(Err(rejection)) => {
                     let over = is_over(&rejection);
-                    if !(over && self.look_up(Consistency::Linearizable).await) {
+                    if !(over && self.is_another_open(lottery).await) {
                         return Stored::No(reason(&rejection));
                     }
                 }
