@@ -93,7 +93,7 @@ impl Counter {
             match next {
                 Ok(Some(event)) => self.hear(&event.topic),
                 Ok(None) => return,
-                Err(Missed) => drop(self.look_up(Consistency::Stale).await),
+                Err(Missed) => self.look_up(Consistency::Stale).await,
             }
         }
     }
@@ -124,15 +124,19 @@ impl Counter {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Asks which lottery is current; true if it is another than was known.
-    async fn look_up(&self, consistency: Consistency) -> bool {
-        let known = self.current();
+    /// Whether another lottery than this one is current.
+    async fn is_another_open(&self, lottery: i64) -> bool {
+        self.look_up(Consistency::Linearizable).await;
+        self.current() != lottery
+    }
+
+    /// Asks which lottery is current.
+    async fn look_up(&self, consistency: Consistency) {
         match self.engine.read(consistency, CurrentLottery).await {
             Ok(Served { value, .. }) => self.advance(value.map_or(NONE, |lottery| lottery.id)),
             Err(ReadError::Stopping) => {}
             Err(error) => tracing::warn!(%error, "the current lottery cannot be read"),
         }
-        self.current() != known
     }
 
     /// Stores bets.
@@ -162,8 +166,8 @@ impl Counter {
         }
     }
 
-    /// Has a change of the current lottery made. When it is refused and another lottery has been
-    /// opened meanwhile, it is meant for that one.
+    /// Has a change of the current lottery made. When it is refused, or was made before, and another
+    /// lottery has been opened meanwhile, it is meant for that one.
     async fn change(
         &self,
         action: &(impl Fn(i64) -> Action + Sync),
@@ -183,10 +187,15 @@ impl Counter {
                 action: action(lottery),
             };
             match self.propose(proposal).await {
-                Ok(Ok(())) => return Stored::Yes,
+                // A repetition may be of what the lottery before was sent.
+                Ok(Ok(replayed)) => {
+                    if !(replayed && self.is_another_open(lottery).await) {
+                        return Stored::Yes;
+                    }
+                }
                 Ok(Err(rejection)) => {
                     let over = is_over(&rejection);
-                    if !(over && self.look_up(Consistency::Linearizable).await) {
+                    if !(over && self.is_another_open(lottery).await) {
                         return Stored::No(reason(&rejection));
                     }
                 }
@@ -195,18 +204,19 @@ impl Counter {
         }
     }
 
-    /// Has a proposal applied, with patience while nothing of it is done.
+    /// Has a proposal applied, with patience while nothing of it is done. Answers whether it had
+    /// been applied before.
     async fn propose(
         &self,
         proposal: impl Fn() -> Proposal + Sync,
-    ) -> Result<Result<(), Rejection>, Stored> {
+    ) -> Result<Result<bool, Rejection>, Stored> {
         let until = Instant::now() + self.config.limits.patience;
         let mut doubtful = false;
         loop {
             let proposal = proposal();
             let repeatable = proposal.request.is_some();
             let error = match self.engine.write(proposal).await {
-                Ok(Served { value, .. }) => return Ok(value.result.map(drop)),
+                Ok(Served { value, .. }) => return Ok(value.result.map(|_| value.replayed)),
                 Err(error) => error,
             };
             let again = match error {

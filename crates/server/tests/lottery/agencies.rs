@@ -183,7 +183,7 @@ async fn winners_that_do_not_fit_a_packet_are_not_sent_by_halves() {
     connection
         .ask(&Request::StoreBatch { agency: 2, bets })
         .await;
-    counter.close(1).await;
+    counter.close_and_wait(1).await;
     counter.close_and_wait(2).await;
     assert_eq!(
         connection.ask(&Request::WinnersRequest { agency: 1 }).await,

@@ -146,13 +146,6 @@ impl Counter {
         self.agency().await.ask_body(body.as_bytes()).await
     }
 
-    pub async fn close(&self, agency: u32) {
-        self.agency()
-            .await
-            .send(&Request::AgencyClose { agency })
-            .await;
-    }
-
     /// Closes an agency, on a connection that is used until it is certain.
     pub async fn close_and_wait(&self, agency: u32) -> Option<Answer> {
         let mut connection = self.agency().await;
