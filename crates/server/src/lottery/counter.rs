@@ -166,8 +166,8 @@ impl Counter {
         }
     }
 
-    /// Has a change of the current lottery made. When it is refused, or was made before, and another
-    /// lottery has been opened meanwhile, it is meant for that one.
+    /// Has a change of the current lottery made. When it is refused, or was made before, and
+    /// another lottery has been opened meanwhile, it is meant for that one.
     async fn change(
         &self,
         action: &(impl Fn(i64) -> Action + Sync),

@@ -111,12 +111,13 @@ fn poll(cluster: &Consorcio) -> anyhow::Result<i64> {
     made["id"].as_i64().context("a poll has an id")
 }
 
-/// Registers members; answers their sessions.
+/// Registers members, in turns on all nodes, each of which takes only so many from one address;
+/// answers their sessions.
 fn members(cluster: &Consorcio, count: usize) -> anyhow::Result<Vec<String>> {
-    let mut http = Http::connect(cluster.address(0), PATIENCE)?;
     let mut tokens = Vec::new();
     for number in 0..count {
         interrupt::check()?;
+        let mut http = Http::connect(cluster.address(number % NODES), PATIENCE)?;
         let credentials = json!({"name": format!("votante{number}"), "password": PASSWORD});
         let credentials = credentials.to_string();
         http.json("POST", "/v1/accounts", &credentials)?;
