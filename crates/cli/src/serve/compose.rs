@@ -41,6 +41,7 @@ pub async fn compose(
     }
     let config = Config {
         demo: settings.demo,
+        trust_forwarded_for: settings.trust_forwarded_for,
         ..Config::default()
     };
     let door = async {

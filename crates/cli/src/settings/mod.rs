@@ -132,6 +132,12 @@ settings! {
           value_parser = BoolishValueParser::new())]
     log_json: bool = false, "CONSORCIO_LOG_JSON";
 
+    /// Believe the address that a proxy before this node writes last into X-Forwarded-For: only
+    /// where one does, or anybody may pretend to be anybody. Limits on guessing count by address.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    trust_forwarded_for: bool = false, "CONSORCIO_TRUST_FORWARDED_FOR";
+
     /// Threads that serve and agree, besides those that wait for the disk; by default one for each
     /// processor. Several nodes on one machine do best with a share each, which is what `up` gives.
     #[arg(value_name = "COUNT")]

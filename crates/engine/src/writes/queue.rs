@@ -133,7 +133,7 @@ impl Queue {
     pub fn send(&self, group: Group) -> Result<(), WriteError> {
         let commands = group.proposals.len();
         // Counted first: the batcher may take it before this thread goes on.
-        let counted = self.count.commands.fetch_add(commands, Ordering::AcqRel) + commands;
+        let counted = self.count.commands.fetch_add(commands, Ordering::SeqCst) + commands;
         if let Err(error) = self.sender.try_send(group) {
             self.count.commands.fetch_sub(commands, Ordering::AcqRel);
             return Err(match error {
@@ -143,7 +143,7 @@ impl Queue {
                 mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
             });
         }
-        if counted >= self.count.wanted.load(Ordering::Acquire) {
+        if counted >= self.count.wanted.load(Ordering::SeqCst) {
             self.count.enough.notify_one();
         }
         Ok(())
@@ -179,7 +179,8 @@ impl Waiting {
         if self.count.is(wanted) {
             return;
         }
-        self.count.wanted.store(wanted, Ordering::Release);
+        // In one order with the callers' counting, or both could miss the other.
+        self.count.wanted.store(wanted, Ordering::SeqCst);
         let fuller = async {
             while !self.count.is(wanted) {
                 self.count.enough.notified().await;
@@ -211,7 +212,7 @@ impl Waiting {
 
 impl Count {
     fn is(&self, commands: usize) -> bool {
-        self.commands.load(Ordering::Acquire) >= commands
+        self.commands.load(Ordering::SeqCst) >= commands
     }
 
     fn took(&self, group: &Group) {
