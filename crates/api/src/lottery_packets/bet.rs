@@ -1,4 +1,5 @@
-//! A bet as it travels: five fields with `;` between them.
+//! A bet as it travels: five fields with `;` between them. What cannot travel, or is no number, is
+//! refused here; everything else about a bet is the lottery's to judge.
 
 use std::fmt;
 
@@ -23,7 +24,7 @@ pub struct Bet<'a> {
     pub last_name: &'a str,
     /// 1 to [`DOCUMENT_MAX_BYTES`] bytes.
     pub document: &'a str,
-    /// A day that exists, as `YYYY-MM-DD`.
+    /// As `YYYY-MM-DD`. Whether it is a day that exists is for the lottery to say.
     pub birthdate: &'a str,
     /// 0 to [`NUMBER_MAX`].
     pub number: u16,
@@ -76,9 +77,6 @@ pub enum BadBet {
     /// A character that separates fields or bets, or a control character.
     #[error("the {0} holds ';', ':' or a control character")]
     Reserved(Field),
-    /// Not a day of the calendar, written `YYYY-MM-DD`.
-    #[error("the birthdate is no date written YYYY-MM-DD")]
-    NoDate,
     /// Not a number from 0 to 9999.
     #[error("the number is none from 0 to 9999")]
     NoNumber,
@@ -92,17 +90,13 @@ impl<'a> Bet<'a> {
     /// What is wrong with the first field that is wrong.
     pub fn from_fields(fields: [&'a str; 5]) -> Result<Self, BadBet> {
         let [first_name, last_name, document, birthdate, number] = fields;
-        let bet = Bet {
+        Ok(Bet {
             first_name: text(Field::FirstName, first_name, NAME_MAX_BYTES)?,
             last_name: text(Field::LastName, last_name, NAME_MAX_BYTES)?,
             document: text(Field::Document, document, DOCUMENT_MAX_BYTES)?,
             birthdate: present(Field::Birthdate, birthdate)?,
             number: read_number(present(Field::Number, number)?)?,
-        };
-        match is_date(birthdate) {
-            true => Ok(bet),
-            false => Err(BadBet::NoDate),
-        }
+        })
     }
 
     /// Reads `first name;last name;document;birthdate;number`.
@@ -163,38 +157,4 @@ fn read_number(text: &str) -> Result<u16, BadBet> {
     number
         .filter(|number| *number <= NUMBER_MAX)
         .ok_or(BadBet::NoNumber)
-}
-
-/// Whether a text is a day of the calendar, written `YYYY-MM-DD`.
-fn is_date(text: &str) -> bool {
-    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *text.as_bytes() else {
-        return false;
-    };
-    let digits = [y1, y2, y3, y4, m1, m2, d1, d2];
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return false;
-    }
-    let value = |digits: &[u8]| {
-        digits
-            .iter()
-            .fold(0, |sum, d| sum * 10 + u32::from(d - b'0'))
-    };
-    let (year, month, day) = (
-        value(&digits[..4]),
-        value(&digits[4..6]),
-        value(&digits[6..]),
-    );
-    year > 0 && day > 0 && day <= days_of(year, month)
-}
-
-/// Days of a month of the Gregorian calendar; none of a month that there is not.
-fn days_of(year: u32, month: u32) -> u32 {
-    let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        1..=12 => 31,
-        _ => 0,
-    }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use api::lottery_packets::{BadBet, Bet, Request};
 use csv::StringRecord;
+use domain::lottery::BetProblem;
 
 use crate::failure::{Failure, Outcome};
 
@@ -46,8 +47,12 @@ pub struct OwnedBet {
 }
 
 impl OwnedBet {
-    fn new(fields: StringRecord) -> Result<Self, BadBet> {
-        let number = Bet::from_fields(five(&fields)?)?.number;
+    fn new(fields: StringRecord) -> Result<Self, String> {
+        let five = five(&fields).map_err(|why| why.to_string())?;
+        let bet = Bet::from_fields(five).map_err(|why| why.to_string())?;
+        let number = bet.number;
+        // By the rule that the nodes apply, so that they refuse nothing of a file that passed.
+        judged(&bet).map_err(|problem| format!("{}: {}", problem.field, problem.reason))?;
         Ok(OwnedBet { fields, number })
     }
 
@@ -165,6 +170,17 @@ impl Batch {
     }
 }
 
+fn judged(bet: &Bet<'_>) -> Result<(), BetProblem> {
+    let bet = domain::lottery::Bet {
+        first_name: bet.first_name.to_owned(),
+        last_name: bet.last_name.to_owned(),
+        document: bet.document.to_owned(),
+        birthdate: bet.birthdate.to_owned(),
+        number: bet.number,
+    };
+    bet.check()
+}
+
 /// The bets of a text, each with the line it is on if it is none.
 fn records(text: &[u8]) -> impl Iterator<Item = Result<OwnedBet, String>> {
     csv::ReaderBuilder::new()
@@ -250,7 +266,11 @@ mod tests {
             ),
             (
                 "Ana,Paz,1,2000-02-30,1\n",
-                "line 2: the birthdate is no date",
+                "line 2: birthdate: it must be a date that exists",
+            ),
+            (
+                "A\u{200b}na,Paz,1,2000-02-03,1\n",
+                "line 2: first_name: it must not hold",
             ),
             ("A;na,Paz,1,2000-02-03,1\n", "line 2: the first name holds"),
         ];

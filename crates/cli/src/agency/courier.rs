@@ -79,7 +79,8 @@ impl Courier {
                     if refusals >= REFUSALS_MAX {
                         return Ok(answer);
                     }
-                    warn!("the lottery refused a batch; asking again");
+                    warn!("the lottery refused a batch; asking the next node");
+                    self.turn();
                     self.pause.wait()?;
                 }
                 Err(error) => self.move_on(&error)?,
@@ -99,6 +100,7 @@ impl Courier {
             match self.attempt(&requests)? {
                 Ok(Answer::Winners(winners)) => return Ok(winners),
                 Ok(Answer::NotReady) => {
+                    silences = 0;
                     // A pause may be longer than a node keeps a connection that is silent.
                     self.connection = None;
                     self.pause.wait()?;
@@ -140,9 +142,14 @@ impl Courier {
     fn move_on(&mut self, error: &io::Error) -> Result<(), Ended> {
         let server = &self.servers[self.place];
         warn!(%server, %error, "no answer; trying the next node");
+        self.turn();
+        self.pause.wait()
+    }
+
+    /// The next node is asked, on a new connection.
+    fn turn(&mut self) {
         self.connection = None;
         self.place = (self.place + 1) % self.servers.len();
-        self.pause.wait()
     }
 }
 
