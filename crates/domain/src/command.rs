@@ -226,6 +226,9 @@ pub enum Action {
         lottery: i64,
         /// The agency, from 1.
         agency: u32,
+        /// Only if no lottery was opened after it, as if it were gone then: an agency means the
+        /// current one, and a front door may not have heard of it yet.
+        current: bool,
         /// 1 to [`crate::lottery::BETS_PER_BATCH_MAX`].
         bets: Vec<Bet>,
     },
@@ -235,6 +238,8 @@ pub enum Action {
         lottery: i64,
         /// The agency, from 1.
         agency: u32,
+        /// As of [`Action::StoreBets`].
+        current: bool,
     },
     /// Draws a lottery whose agencies have all closed (administrators only).
     DrawLottery {

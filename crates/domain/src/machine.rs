@@ -318,11 +318,14 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         Action::StoreBets {
             lottery,
             agency,
+            current,
             bets,
-        } => lotteries::store_bets(context, *lottery, *agency, bets),
-        Action::CloseAgency { lottery, agency } => {
-            lotteries::close_agency(context, *lottery, *agency)
-        }
+        } => lotteries::store_bets(context, *lottery, *agency, *current, bets),
+        Action::CloseAgency {
+            lottery,
+            agency,
+            current,
+        } => lotteries::close_agency(context, *lottery, *agency, *current),
         Action::DrawLottery {
             lottery,
             disclosure,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::command::{Rejection, Reply, RequestId};
 use crate::context::{Context, Step, invalid};
+use crate::lottery::BETS_PER_LOTTERY_MAX;
 use crate::sql::{Fault, Sql};
 
 /// A request id is remembered for this long in log time: a client that was cut off retries within
@@ -15,6 +16,10 @@ pub const REPLY_KEPT_MS: i64 = 24 * 60 * 60 * 1000;
 /// A scope's replies are remembered up to this many (and up to [`BATCH`] more) of those that are
 /// older than [`REPLY_SURE_MS`]: one a second for the whole of a day, about 15 MiB.
 pub const REPLIES_PER_SCOPE: i64 = 100_000;
+
+/// The same for the node itself, which sends what agencies send: the most batches that a lottery
+/// can have, so that an agency that starts again with its file doubles none of them.
+pub const REPLIES_OF_SYSTEM: i64 = BETS_PER_LOTTERY_MAX;
 
 /// A reply younger than this in log time is never dropped, however many there are: four times as
 /// long as the client library repeats a call by itself. Storage is bounded by what a cluster can
@@ -160,7 +165,7 @@ fn trim(context: &mut Context<'_>, scope: i64) -> Result<bool, Fault> {
     let mut dropped = Vec::new();
     for row in &oldest {
         let (seq, at_ms, newest) = (row.int(0)?, row.int(1)?, row.int(2)?);
-        if at_ms < old || (at_ms < sure && seq <= newest - REPLIES_PER_SCOPE) {
+        if at_ms < old || (at_ms < sure && seq <= newest - kept(scope)) {
             dropped.push(seq);
         }
     }
@@ -172,6 +177,13 @@ fn trim(context: &mut Context<'_>, scope: i64) -> Result<bool, Fault> {
         )?;
     }
     Ok(dropped.len() < 2 * BATCH as usize)
+}
+
+fn kept(scope: i64) -> i64 {
+    match scope {
+        SCOPE_SYSTEM => REPLIES_OF_SYSTEM,
+        _ => REPLIES_PER_SCOPE,
+    }
 }
 
 const NEXT_SCOPE: &str = "SELECT scope FROM replies WHERE scope >= ?1 ORDER BY scope LIMIT 1";

@@ -25,6 +25,7 @@ pub(crate) fn open(
         return Err(invalid("agencies", "a lottery has 1 to 1000 agencies"));
     }
     check_rule(rule)?;
+    check_commitment_is_new(context, rule)?;
     let id = newest(context)? + 1;
     if id > LOTTERIES_MAX {
         return Err(limit(Thing::Lottery, LOTTERIES_MAX).into());
@@ -57,11 +58,12 @@ pub(crate) fn store_bets(
     context: &mut Context<'_>,
     lottery: i64,
     agency: u32,
+    current: bool,
     bets: &[Bet],
 ) -> Step<Reply> {
     context.administrator()?;
     check_bets(bets)?;
-    let desk = desk(&mut context.sql, lottery, agency)?;
+    let desk = desk_of(context, lottery, agency, current)?;
     if desk.closed {
         return Err(Rejection::AgencyClosed.into());
     }
@@ -87,9 +89,14 @@ pub(crate) fn store_bets(
     })
 }
 
-pub(crate) fn close_agency(context: &mut Context<'_>, lottery: i64, agency: u32) -> Step<Reply> {
+pub(crate) fn close_agency(
+    context: &mut Context<'_>,
+    lottery: i64,
+    agency: u32,
+    current: bool,
+) -> Step<Reply> {
     context.administrator()?;
-    let desk = desk(&mut context.sql, lottery, agency)?;
+    let desk = desk_of(context, lottery, agency, current)?;
     if desk.closed {
         return Ok(Reply::AgencyClosed {
             changed: false,
@@ -164,6 +171,14 @@ pub(crate) fn draw(
     )
 }
 
+/// The lottery and the agency; with `current` only if no lottery was opened after it.
+fn desk_of(context: &mut Context<'_>, lottery: i64, agency: u32, current: bool) -> Step<Desk> {
+    if current && lottery != newest(context)? {
+        return Err(Rejection::NotFound(Thing::Lottery).into());
+    }
+    desk(&mut context.sql, lottery, agency)
+}
+
 /// The number that the disclosure leads to, if it is what the rule asks for.
 fn find_number<'d>(desk: &Desk, disclosure: &'d Disclosure) -> Step<(u16, Publication<'d>)> {
     match (store::decode_rule(&desk.rule)?, disclosure) {
@@ -229,6 +244,26 @@ fn check_rule(rule: &Rule) -> Step<()> {
             ..
         } => check_line("source", source, SOURCE_MAX_CHARS),
     }
+}
+
+/// A secret that an earlier lottery committed to is public, or will be: anybody could compute the
+/// number while bets are taken. Reads the rule of every lottery, of which there are at most
+/// [`LOTTERIES_MAX`], when one is opened.
+fn check_commitment_is_new(context: &mut Context<'_>, rule: &Rule) -> Step<()> {
+    let Rule::Verifiable { commitment, .. } = rule else {
+        return Ok(());
+    };
+    let rows = context
+        .sql
+        .query("SELECT rule FROM lotteries ORDER BY id", &[])?;
+    for row in &rows {
+        let earlier = store::decode_rule(row.blob(0)?)?;
+        if matches!(earlier, Rule::Verifiable { commitment: used, .. } if used == *commitment) {
+            let reason = "an earlier lottery committed to the same secret: make another";
+            return Err(invalid("commitment", reason));
+        }
+    }
+    Ok(())
 }
 
 fn check_bets(bets: &[Bet]) -> Step<()> {

@@ -32,8 +32,8 @@ use serde::{Deserialize, Serialize};
 use crate::names::unprintable;
 
 pub use queries::{
-    Agency, Batch, CurrentLottery, Drawn, GetLottery, GetReceipt, ListLotteries, Lotteries,
-    Lottery, Receipt, Record, RecordPage, Winners, WinnersAnswer, WinnersPage,
+    Agency, Batch, CurrentLottery, CurrentWinners, Drawn, GetLottery, GetReceipt, ListLotteries,
+    Lotteries, Lottery, Receipt, Record, RecordPage, Winners, WinnersAnswer, WinnersPage,
 };
 
 /// A batch has at most this many bets: with the longest names it fits the 8,190 bytes of one

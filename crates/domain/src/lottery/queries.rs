@@ -205,6 +205,32 @@ impl Query for Winners {
     }
 }
 
+/// The winners of an agency of the current lottery: which that is and what came of it are seen in
+/// one state. `None` if no lottery was ever opened.
+#[derive(Clone, Debug)]
+pub struct CurrentWinners {
+    /// The agency.
+    pub agency: u32,
+}
+
+impl Query for CurrentWinners {
+    type Answer = Option<(i64, WinnersAnswer)>;
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let rows = sql.query("SELECT MAX(id) FROM lotteries", &[])?;
+        let newest = rows.first().map(|row| row.int_opt(0)).transpose()?;
+        let Some(lottery) = newest.flatten() else {
+            return Ok(None);
+        };
+        let winners = Winners {
+            lottery,
+            agency: self.agency,
+            after: 0,
+        };
+        Ok(Some((lottery, winners.run(sql)?)))
+    }
+}
+
 impl Winners {
     /// The documents of the row in which the page starts, from there on.
     fn documents(&self, sql: &mut dyn Sql) -> Result<Vec<String>, Fault> {

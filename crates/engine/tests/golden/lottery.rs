@@ -38,13 +38,23 @@ pub fn action(line: &Line) -> Result<Option<Action>, Box<dyn Error>> {
         Line::Bets {
             lottery,
             agency,
+            current,
             bets,
         } => Action::StoreBets {
             lottery,
             agency,
+            current,
             bets: bets.iter().flat_map(|text| bets_of(text)).collect(),
         },
-        Line::CloseAgency { lottery, agency } => Action::CloseAgency { lottery, agency },
+        Line::CloseAgency {
+            lottery,
+            agency,
+            current,
+        } => Action::CloseAgency {
+            lottery,
+            agency,
+            current,
+        },
         Line::DrawLottery {
             lottery,
             number,
@@ -101,6 +111,7 @@ pub fn one_bet(lottery: i64, agency: u32, number: u16) -> Action {
     Action::StoreBets {
         lottery,
         agency,
+        current: false,
         bets: vec![Bet {
             document: number.to_string(),
             number,

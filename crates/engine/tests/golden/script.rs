@@ -101,6 +101,8 @@ pub enum Line {
     Bets {
         lottery: i64,
         agency: u32,
+        #[arg(key, optional)]
+        current: bool,
         #[arg(pos, many)]
         bets: Vec<String>,
     },
@@ -113,6 +115,8 @@ pub enum Line {
     CloseAgency {
         lottery: i64,
         agency: u32,
+        #[arg(key, optional)]
+        current: bool,
     },
     DrawLottery {
         lottery: i64,

@@ -25,7 +25,11 @@ pub fn action(rng: &mut Rng) -> Action {
             0 => Rule::Fixed { number: 1 },
             _ => Rule::External,
         }),
-        2 | 3 => Action::CloseAgency { lottery, agency },
+        2 | 3 => Action::CloseAgency {
+            lottery,
+            agency,
+            current: rng.below(2) == 0,
+        },
         4 => Action::DrawLottery {
             lottery,
             disclosure: Disclosure::Number(rng.below(4) as u16),
@@ -33,6 +37,7 @@ pub fn action(rng: &mut Rng) -> Action {
         _ => Action::StoreBets {
             lottery,
             agency,
+            current: rng.below(2) == 0,
             bets: (0..rng.below(5))
                 .map(|_| bet(rng.below(4), rng.below(9)))
                 .collect(),
@@ -94,12 +99,18 @@ impl Model {
                     lottery,
                     agency,
                     bets,
+                    ..
                 },
                 reply,
             ) => {
                 self.0.get_mut(lottery).unwrap().store(*agency, bets, reply);
             }
-            (Action::CloseAgency { lottery, agency }, reply) => {
+            (
+                Action::CloseAgency {
+                    lottery, agency, ..
+                },
+                reply,
+            ) => {
                 self.0.get_mut(lottery).unwrap().close(*agency, reply);
             }
             (Action::DrawLottery { lottery, .. }, Reply::Drawn { number, winners }) => {
@@ -220,10 +231,19 @@ fn by_system(action: Action) -> Proposal {
     }
 }
 
+fn close(agency: u32) -> Action {
+    Action::CloseAgency {
+        lottery: 1,
+        agency,
+        current: true,
+    }
+}
+
 fn store(lottery: i64, bets: Vec<Bet>) -> Action {
     Action::StoreBets {
         lottery,
         agency: 1,
+        current: false,
         bets,
     }
 }
@@ -273,7 +293,7 @@ fn many_winners_are_read_in_pages() {
         world.system(store(1, bets(batch)));
     }
     for agency in 1..=AGENCIES {
-        world.system(Action::CloseAgency { lottery: 1, agency });
+        world.system(close(agency));
     }
     let mut all = Vec::new();
     let mut next = Some(0);

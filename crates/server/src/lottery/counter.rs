@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use api::lottery_packets as packets;
 use domain::command::Thing;
 use domain::event::Topic;
-use domain::lottery::{CurrentLottery, Winners, WinnersAnswer};
-use domain::{Action, Actor, Proposal, Rejection, RequestId};
+use domain::lottery::{CurrentLottery, CurrentWinners, Winners, WinnersAnswer};
+use domain::{Action, Actor, Proposal, Query, Rejection, RequestId};
 use engine::{Consistency, Engine, Missed, ReadError, Served, Watch, WriteError};
 use tokio_util::sync::CancellationToken;
 
@@ -25,7 +25,8 @@ const NONE: i64 = 0;
 pub(super) struct Counter {
     engine: Engine,
     config: LotteryConfig,
-    /// The lottery that is served now; [`NONE`] if none was ever opened. Events keep it.
+    /// The lottery that is served now as far as this node knows; [`NONE`] if it was never opened.
+    /// Events keep it. A node may lag, so the rules are told that the current one is meant.
     current: AtomicI64,
 }
 
@@ -66,11 +67,10 @@ pub(super) enum Asked {
 
 impl Counter {
     pub fn new(engine: Engine, config: LotteryConfig) -> Self {
-        let current = AtomicI64::new(config.lottery.unwrap_or(NONE));
         Counter {
             engine,
             config,
-            current,
+            current: AtomicI64::new(NONE),
         }
     }
 
@@ -84,7 +84,7 @@ impl Counter {
 
     /// Keeps up with which lottery is current, and tells of draws, until the node stops.
     pub async fn follow(self: Arc<Self>, mut watch: Watch, stopping: CancellationToken) {
-        self.look_up(Consistency::Stale).await;
+        self.refresh().await;
         loop {
             let next = tokio::select! {
                 () = stopping.cancelled() => return,
@@ -93,7 +93,7 @@ impl Counter {
             match next {
                 Ok(Some(event)) => self.hear(&event.topic),
                 Ok(None) => return,
-                Err(Missed) => self.look_up(Consistency::Stale).await,
+                Err(Missed) => self.refresh().await,
             }
         }
     }
@@ -106,36 +106,57 @@ impl Counter {
                 number,
                 winners,
                 ..
-            } if *lottery == self.current() => {
+            } if self.config.lottery.is_none_or(|served| served == *lottery) => {
                 tracing::info!(lottery, number, winners, "action: sorteo | result: success");
             }
             _ => {}
         }
     }
 
-    /// Lotteries are numbered in the order in which they are opened.
-    fn advance(&self, opened: i64) {
-        if self.config.lottery.is_none() {
-            self.current.fetch_max(opened, Ordering::Relaxed);
-        }
+    /// Lotteries are numbered in the order in which they are opened, without gaps.
+    fn advance(&self, newest: i64) {
+        let served = match self.config.lottery {
+            Some(served) if served <= newest => served,
+            Some(_) => return,
+            None => newest,
+        };
+        self.current.fetch_max(served, Ordering::Relaxed);
     }
 
     fn current(&self) -> i64 {
         self.current.load(Ordering::Relaxed)
     }
 
-    /// Whether another lottery than this one is current.
-    async fn is_another_open(&self, lottery: i64) -> bool {
-        self.look_up(Consistency::Linearizable).await;
-        self.current() != lottery
-    }
-
-    /// Asks which lottery is current.
-    async fn look_up(&self, consistency: Consistency) {
-        match self.engine.read(consistency, CurrentLottery).await {
+    /// Reads which lottery is current as far as this node knows.
+    async fn refresh(&self) {
+        match self.engine.read(Consistency::Stale, CurrentLottery).await {
             Ok(Served { value, .. }) => self.advance(value.map_or(NONE, |lottery| lottery.id)),
             Err(ReadError::Stopping) => {}
             Err(error) => tracing::warn!(%error, "the current lottery cannot be read"),
+        }
+    }
+
+    /// Asks the leader which lottery is current.
+    async fn look_up(&self) -> Result<i64, ReadError> {
+        let newest = self.ask(&CurrentLottery).await?;
+        self.advance(newest.map_or(NONE, |lottery| lottery.id));
+        Ok(self.current())
+    }
+
+    /// Reads linearizably, with patience while there is no leader.
+    async fn ask<Q: Query + Clone>(&self, question: &Q) -> Result<Q::Answer, ReadError> {
+        let until = Instant::now() + self.config.limits.patience;
+        loop {
+            let read = self
+                .engine
+                .read(Consistency::Linearizable, question.clone());
+            match read.await {
+                Ok(Served { value, .. }) => return Ok(value),
+                Err(ReadError::Busy { .. } | ReadError::NoLeader) if Instant::now() < until => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -144,6 +165,7 @@ impl Counter {
         let action = |lottery| Action::StoreBets {
             lottery,
             agency: batch.agency,
+            current: self.config.lottery.is_none(),
             bets: batch.bets.iter().map(owned).collect(),
         };
         let request = |lottery| {
@@ -156,7 +178,11 @@ impl Counter {
 
     /// Closes an agency. Closing twice is closing once, so an unknown outcome is tried again.
     pub async fn close(&self, agency: u32) -> Stored {
-        let action = |lottery| Action::CloseAgency { lottery, agency };
+        let action = |lottery| Action::CloseAgency {
+            lottery,
+            agency,
+            current: self.config.lottery.is_none(),
+        };
         let until = Instant::now() + self.config.limits.patience;
         loop {
             match self.change(&action, &|_| None).await {
@@ -173,33 +199,33 @@ impl Counter {
         action: &(impl Fn(i64) -> Action + Sync),
         request: &(impl Fn(i64) -> Option<RequestId> + Sync),
     ) -> Stored {
-        if self.current() == NONE {
-            self.look_up(Consistency::Linearizable).await;
+        let mut lottery = self.current();
+        if lottery == NONE {
+            match self.look_up().await {
+                Ok(NONE) => return Stored::No("no lottery is open".to_owned()),
+                Ok(current) => lottery = current,
+                Err(error) => return Stored::No(error.to_string()),
+            }
         }
         loop {
-            let lottery = self.current();
-            if lottery == NONE {
-                return Stored::No("no lottery is open".to_owned());
-            }
             let proposal = || Proposal {
                 actor: Actor::System,
                 request: request(lottery),
                 action: action(lottery),
             };
-            match self.propose(proposal).await {
+            let stored = match self.propose(proposal).await {
                 // A repetition may be of what the lottery before was sent.
-                Ok(Ok(replayed)) => {
-                    if !(replayed && self.is_another_open(lottery).await) {
-                        return Stored::Yes;
-                    }
-                }
-                Ok(Err(rejection)) => {
-                    let over = is_over(&rejection);
-                    if !(over && self.is_another_open(lottery).await) {
-                        return Stored::No(reason(&rejection));
-                    }
-                }
+                Ok(Ok(replayed)) if replayed => Stored::Yes,
+                Ok(Ok(_)) => return Stored::Yes,
+                Ok(Err(rejection)) if is_over(&rejection) => Stored::No(reason(&rejection)),
+                Ok(Err(rejection)) => return Stored::No(reason(&rejection)),
                 Err(stored) => return stored,
+            };
+            match self.look_up().await {
+                Ok(current) if current == lottery => return stored,
+                Ok(current) => lottery = current,
+                // Whether that was meant for another lottery is not known.
+                Err(error) => return Stored::Unknown(error.to_string()),
             }
         }
     }
@@ -244,36 +270,29 @@ impl Counter {
 
     /// Who has won of an agency's.
     pub async fn winners(&self, agency: u32) -> Asked {
-        if self.current() == NONE {
-            self.look_up(Consistency::Linearizable).await;
-        }
-        let lottery = self.current();
-        let question = Winners {
-            lottery,
-            agency,
-            after: 0,
-        };
-        let until = Instant::now() + self.config.limits.patience;
-        loop {
-            match self
-                .engine
-                .read(Consistency::Linearizable, question.clone())
-                .await
-            {
-                Ok(Served { value, .. }) => return asked(value, &question),
-                Err(ReadError::Busy { .. } | ReadError::NoLeader) if Instant::now() < until => {
-                    tokio::time::sleep(RETRY).await;
-                }
-                Err(error) => return Asked::Unknown(error.to_string()),
+        let answer = match self.config.lottery {
+            Some(lottery) => {
+                let question = Winners {
+                    lottery,
+                    agency,
+                    after: 0,
+                };
+                let answer = self.ask(&question).await;
+                answer.map(|answer| (lottery, answer))
             }
+            None => {
+                let answer = self.ask(&CurrentWinners { agency }).await;
+                answer.map(|answer| answer.unwrap_or((NONE, WinnersAnswer::NoLottery)))
+            }
+        };
+        match answer {
+            Ok((lottery, answer)) => asked(answer, lottery, agency),
+            Err(error) => Asked::Unknown(error.to_string()),
         }
     }
 }
 
-fn asked(answer: WinnersAnswer, question: &Winners) -> Asked {
-    let Winners {
-        lottery, agency, ..
-    } = question;
+fn asked(answer: WinnersAnswer, lottery: i64, agency: u32) -> Asked {
     match answer {
         WinnersAnswer::NoLottery => Asked::Nobody("there is no such lottery".to_owned()),
         WinnersAnswer::NoAgency => Asked::Nobody("the lottery has no such agency".to_owned()),

@@ -168,6 +168,27 @@ async fn a_door_may_serve_one_lottery_for_good() {
     counter.stop().await;
 }
 
+/// What was refused before there was a lottery is not held against the agency for a day.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_that_came_before_its_lottery_may_come_again() {
+    let config = server::LotteryConfig {
+        lottery: Some(1),
+        ..Default::default()
+    };
+    let counter = Counter::start(config).await;
+    let once = || Request::StoreBatchOnce {
+        id: "agency-1-0",
+        agency: 1,
+        bets: vec![bet("1", DRAWN)],
+    };
+    assert_eq!(counter.ask(&once()).await, REFUSED);
+    counter.open(1).await;
+    assert_eq!(counter.ask(&once()).await, STORED);
+    assert_eq!(counter.ask(&once()).await, STORED);
+    assert_eq!(counter.bets_by_agency(1).await, [(1, 1)]);
+    counter.stop().await;
+}
+
 /// In the original 2,000 winners of one agency broke the connection in the middle of the answer.
 #[tokio::test(flavor = "multi_thread")]
 async fn winners_that_do_not_fit_a_packet_are_not_sent_by_halves() {

@@ -122,6 +122,7 @@ pub(super) async fn store_bets(
     let action = Action::StoreBets {
         lottery,
         agency,
+        current: false,
         bets,
     };
     let written = app.write(&caller, action).await?;
@@ -147,7 +148,11 @@ pub(super) async fn close(
 ) -> Result<Answer<AgencyClosed>, Trouble> {
     caller.token()?;
     let lottery = lottery.id()?;
-    let action = Action::CloseAgency { lottery, agency };
+    let action = Action::CloseAgency {
+        lottery,
+        agency,
+        current: false,
+    };
     let written = app.write(&caller, action).await?;
     let Reply::AgencyClosed {
         changed,
