@@ -7,12 +7,14 @@
 //!   StoreBatch:agency;bet:bet:…                 up to 63; only the first carries the agency
 //!   StoreBatch:agency:bet:bet:…                 the same, with the agency as a segment of its own
 //!   StoreBatchOnce:request id:agency;bet:bet:…  the same, and a repetition changes nothing
+//!   StoreReceipted:request id:agency;bet:bet:…  the same again, answered with a receipt
 //!   AgencyClose:agency                          no answer
 //!   WinnersRequest:agency
 //!
 //!   bet       first name;last name;document;birthdate;number
 //!
 //!   StoreResponse:0   all of it is stored, durably      StoreResponse:1   nothing was stored
+//!   ReceiptResponse:lottery;first bet;leaf index;leaf   stored; its place in the Merkle tree
 //!   NotReadyResponse:                                   not all agencies have closed
 //!   WinnersResponse:document;document;…                 the agency's winners, if it has any
 //! ```
@@ -27,7 +29,7 @@ mod request;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, Unintelligible};
+pub use answer::{Answer, Receipt, Unintelligible};
 pub use bet::{BadBet, Bet, DOCUMENT_MAX_BYTES, Field, NAME_MAX_BYTES, NUMBER_MAX};
 pub use frame::{BODY_MAX_BYTES, BrokenFrame, HEADER_BYTES, TooLong, body_bytes, frame};
 pub use request::{BETS_PER_BATCH_MAX, Malformed, REQUEST_ID_MAX_BYTES, Request};

@@ -35,6 +35,8 @@ pub enum Request<'a> {
         agency: u32,
         /// 1 to [`BETS_PER_BATCH_MAX`].
         bets: Vec<Bet<'a>>,
+        /// Whether the answer is to be a receipt ([`super::Receipt`]).
+        receipt: bool,
     },
     /// The agency takes no more bets.
     AgencyClose {
@@ -100,13 +102,18 @@ impl<'a> Request<'a> {
                 let (agency, bets) = batch(rest)?;
                 Ok(Request::StoreBatch { agency, bets })
             }
-            "StoreBatchOnce" => {
+            "StoreBatchOnce" | "StoreReceipted" => {
                 let (id, rest) = rest.split_once(':').ok_or(Malformed::NoBets)?;
                 let id = is_request_id(id)
                     .then_some(id)
                     .ok_or(Malformed::NoRequestId)?;
                 let (agency, bets) = batch(rest)?;
-                Ok(Request::StoreBatchOnce { id, agency, bets })
+                Ok(Request::StoreBatchOnce {
+                    id,
+                    agency,
+                    bets,
+                    receipt: kind == "StoreReceipted",
+                })
             }
             "AgencyClose" => Ok(Request::AgencyClose {
                 agency: read_agency(rest)?,
@@ -135,8 +142,16 @@ impl<'a> Request<'a> {
                 out.extend_from_slice(b"StoreBatch:");
                 write_batch(out, *agency, bets);
             }
-            Request::StoreBatchOnce { id, agency, bets } => {
-                out.extend_from_slice(b"StoreBatchOnce:");
+            Request::StoreBatchOnce {
+                id,
+                agency,
+                bets,
+                receipt,
+            } => {
+                out.extend_from_slice(match receipt {
+                    true => b"StoreReceipted:",
+                    false => b"StoreBatchOnce:",
+                });
                 out.extend_from_slice(id.as_bytes());
                 out.push(b':');
                 write_batch(out, *agency, bets);

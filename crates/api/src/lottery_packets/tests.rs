@@ -4,9 +4,11 @@
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt as _, SeedableRng as _};
 
+use crate::types::Hex32;
+
 use super::{
     Answer, BETS_PER_BATCH_MAX, BODY_MAX_BYTES, BadBet, Bet, BrokenFrame, Field, HEADER_BYTES,
-    Malformed, Request, TooLong, Unintelligible, body_bytes, frame,
+    Malformed, Receipt, Request, TooLong, Unintelligible, body_bytes, frame,
 };
 
 /// Packets tried from each seed: a second or so of an unoptimised build.
@@ -67,8 +69,18 @@ fn requests_are_written_as_the_protocol_says() {
                 id: "a1",
                 agency,
                 bets: vec![ANA],
+                receipt: false,
             },
             format!("StoreBatchOnce:a1:3;{line}"),
+        ),
+        (
+            Request::StoreBatchOnce {
+                id: "a1",
+                agency,
+                bets: vec![ANA],
+                receipt: true,
+            },
+            format!("StoreReceipted:a1:3;{line}"),
         ),
         (Request::AgencyClose { agency }, "AgencyClose:3".to_owned()),
         (
@@ -97,6 +109,7 @@ fn the_agency_of_a_batch_may_stand_alone() {
         id: "x",
         agency: 3,
         bets: vec![ANA],
+        receipt: false,
     };
     assert_eq!(parse(&once), Ok(expected));
 }
@@ -106,6 +119,16 @@ fn answers_are_written_as_the_protocol_says() {
     let cases = [
         (Answer::Store { stored: true }, "StoreResponse:0"),
         (Answer::Store { stored: false }, "StoreResponse:1"),
+        (
+            Answer::Receipt(Receipt {
+                lottery: 2,
+                first: 64,
+                leaf_index: 1,
+                leaf: Hex32([0xab; 32]),
+            }),
+            "ReceiptResponse:2;64;1;\
+             abababababababababababababababababababababababababababababababab",
+        ),
         (Answer::NotReady, "NotReadyResponse:"),
         (Answer::Winners(vec![]), "WinnersResponse:"),
         (
@@ -142,6 +165,7 @@ fn the_longest_batch_fits_and_winners_that_do_not_are_not_sent() {
         id,
         agency: u32::MAX,
         bets,
+        receipt: false,
     });
     assert!(longest.len() <= HEADER_BYTES + BODY_MAX_BYTES);
     let mut out = b"kept".to_vec();
@@ -305,6 +329,7 @@ fn every_request_is_read_back_as_it_was_written() {
                 id: "0f-9",
                 agency,
                 bets,
+                receipt: false,
             },
         };
         let packet = packet(&request);
@@ -329,6 +354,7 @@ fn no_bytes_make_the_parsers_fall_and_what_they_take_is_sound() {
             id: "id",
             agency: 5,
             bets,
+            receipt: false,
         }),
         packet(&Request::WinnersRequest { agency: 5 }),
     ];

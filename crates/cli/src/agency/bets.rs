@@ -151,12 +151,13 @@ impl Bets {
 }
 
 impl Batch {
-    /// What is sent.
-    pub fn request(&self) -> Request<'_> {
+    /// What is sent, and whether a receipt is to come back.
+    pub fn request(&self, receipt: bool) -> Request<'_> {
         Request::StoreBatchOnce {
             id: &self.id,
             agency: self.agency,
             bets: self.bets.iter().map(OwnedBet::borrowed).collect(),
+            receipt,
         }
     }
 

@@ -70,7 +70,7 @@ impl Courier {
         loop {
             let asked = Instant::now();
             match self.attempt(std::slice::from_ref(request))? {
-                Ok(answer @ Answer::Store { stored: true }) => {
+                Ok(answer @ (Answer::Store { stored: true } | Answer::Receipt(_))) => {
                     self.pause.next = self.pause.first;
                     return Ok(answer);
                 }
@@ -105,7 +105,9 @@ impl Courier {
                     self.connection = None;
                     self.pause.wait()?;
                 }
-                Ok(Answer::Store { .. }) => return Err(Ended::Failed(no_such_agency(agency))),
+                Ok(Answer::Store { .. } | Answer::Receipt(_)) => {
+                    return Err(Ended::Failed(no_such_agency(agency)));
+                }
                 Err(error) => {
                     silences += u32::from(error.kind() == ErrorKind::UnexpectedEof);
                     if silences >= SILENCES_MAX {

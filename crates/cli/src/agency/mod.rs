@@ -11,6 +11,7 @@
 mod bets;
 mod connection;
 mod courier;
+mod receipts;
 pub mod sample;
 mod settings;
 
@@ -22,6 +23,7 @@ use crate::failure::{Failure, Outcome};
 use crate::{interrupt, logging};
 use bets::{Batch, Bets};
 use courier::{Courier, Ended};
+use receipts::Receipts;
 use settings::Settings;
 
 pub use connection::Connection;
@@ -48,10 +50,11 @@ pub fn run(args: Args) -> Outcome {
 
 fn work(settings: &Settings, bets: &Bets) -> Result<(), Ended> {
     let mut courier = Courier::new(settings);
+    let mut receipts = Receipts::open(settings.agency, settings.receipts.as_deref())?;
     let bar = progress(bets.count());
     for batch in bets.batches(settings.batch_size) {
         let batch = batch?;
-        send(&mut courier, &batch, bar.is_hidden())?;
+        send(&mut courier, &mut receipts, &batch, bar.is_hidden())?;
         bar.inc(batch.bets.len() as u64);
     }
     bar.finish();
@@ -65,10 +68,16 @@ fn work(settings: &Settings, bets: &Bets) -> Result<(), Ended> {
 }
 
 /// Has a batch stored. Bets of a file are told one by one only to those who want every detail.
-fn send(courier: &mut Courier, batch: &Batch, tell: bool) -> Result<(), Ended> {
-    let (request, count) = (batch.request(), batch.bets.len());
+fn send(
+    courier: &mut Courier,
+    receipts: &mut Receipts,
+    batch: &Batch,
+    tell: bool,
+) -> Result<(), Ended> {
+    let (request, count) = (batch.request(receipts.are_wanted()), batch.bets.len());
     match courier.store(&request)? {
         Answer::Store { stored: true } => {}
+        Answer::Receipt(receipt) => receipts.keep(&receipt, count)?,
         _ => {
             info!("action: apuesta_enviada | result: fail | cantidad: {count}");
             return Err(Ended::Failed(Failure::failed(format!(

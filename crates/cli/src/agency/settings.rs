@@ -20,9 +20,9 @@ Examples:
 
 The file has a bet a line and no header: first name, last name, document, birthdate (YYYY-MM-DD),
 number (0 to 9999). All of it is checked before anything is sent.
-The configuration file is YAML or TOML: agency, file, server.address, batch_size, retry_sleep,
-retry_sleep_max, log.level. CLI_ID, CLI_SERVER_ADDRESS, CLI_BATCH_MAXAMOUNT and CLI_LOG_LEVEL are
-understood too.
+The configuration file is YAML or TOML: agency, file, receipts, server.address, batch_size,
+retry_sleep, retry_sleep_max, log.level. CLI_ID, CLI_SERVER_ADDRESS, CLI_BATCH_MAXAMOUNT and
+CLI_LOG_LEVEL are understood too.
 Started again with the same file, an agency repeats nothing within a day: each batch is known by
 the file's content and its place in it. So leave the file and the size of a batch as they are.
 A bet of a file has a log line of its own with --log debug; a batch always has one.";
@@ -47,6 +47,11 @@ pub struct Args {
     /// Bets, one a line; without a file, one bet is taken from the environment.
     #[arg(long, value_name = "CSV", env = "CONSORCIO_AGENCY_FILE")]
     file: Option<PathBuf>,
+
+    /// Append the receipt of each batch to this file, one JSON object a line: with the lottery's
+    /// record they prove that the bets took part (consorcio lottery verify --help).
+    #[arg(long, value_name = "FILE", env = "CONSORCIO_AGENCY_RECEIPTS")]
+    receipts: Option<PathBuf>,
 
     /// Nodes to send to, tried in turn.
     #[arg(
@@ -83,6 +88,7 @@ pub struct Args {
 pub struct Settings {
     pub agency: u32,
     pub file: Option<PathBuf>,
+    pub receipts: Option<PathBuf>,
     pub servers: Vec<String>,
     pub batch_size: usize,
     pub retry_sleep: Duration,
@@ -122,6 +128,7 @@ struct Given {
     #[serde(alias = "id")]
     agency: Option<u32>,
     file: Option<PathBuf>,
+    receipts: Option<PathBuf>,
     server: ServerSection,
     batch_size: Option<usize>,
     batch: BatchSection,
@@ -156,6 +163,7 @@ impl Given {
         Given {
             agency: self.agency.or(below.agency),
             file: self.file.or(below.file),
+            receipts: self.receipts.or(below.receipts),
             server: ServerSection {
                 address: self.server.address.or(below.server.address),
             },
@@ -189,6 +197,7 @@ impl Given {
         Ok(Settings {
             agency,
             file: self.file,
+            receipts: self.receipts,
             servers: servers(self.server.address.as_deref().unwrap_or_default())?,
             batch_size: size,
             retry_sleep,
@@ -223,6 +232,7 @@ pub fn load(args: Args) -> Outcome<Settings> {
     let flags = Given {
         agency: args.agency,
         file: args.file,
+        receipts: args.receipts,
         server: ServerSection {
             address: args.server.map(|servers| servers.join(",")),
         },
@@ -304,6 +314,7 @@ mod tests {
         let expected = Settings {
             agency: 3,
             file: None,
+            receipts: None,
             servers: vec!["a:1".into(), "b:2".into()],
             batch_size: 10,
             retry_sleep: Duration::from_secs(1),

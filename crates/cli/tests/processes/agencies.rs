@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use api::Client;
 use api::client::Consistency;
-use api::types::NewLottery;
+use api::types::{BetsStored, NewLottery};
 use rustix::process::Signal;
 
 use super::harness::{Cluster, eventually, program, signal, stderr};
@@ -84,9 +84,27 @@ fn agency(cluster: &Cluster, dir: &Path, number: u32) -> Command {
             "--file",
         ])
         .arg(dir.join(format!("agency-{number}.csv")))
+        .arg("--receipts")
+        .arg(receipts(dir, number))
         .stderr(File::create(said(dir, number)).unwrap())
         .stdout(Stdio::null());
     command
+}
+
+/// Where an agency keeps its receipts.
+fn receipts(dir: &Path, number: u32) -> PathBuf {
+    dir.join(format!("receipts-{number}.json"))
+}
+
+/// The bets of the receipts in an agency's file, and the leaves they name.
+fn receipted(dir: &Path, number: u32) -> (i64, Vec<BetsStored>) {
+    let text = std::fs::read_to_string(receipts(dir, number)).unwrap();
+    let kept: Vec<BetsStored> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let bets = kept.iter().map(|kept| i64::from(kept.count)).sum();
+    (bets, kept)
 }
 
 /// Where an agency logs.
@@ -158,6 +176,14 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
                 .find(|one| one.agency == number)
                 .unwrap();
             assert_eq!(stored.bets, bets, "agency {number}");
+            let (receipted, kept) = receipted(&dir, number);
+            assert_eq!(receipted, bets, "agency {number}");
+            let last = kept.last().unwrap();
+            let known = client
+                .lottery_receipt(&lottery, last.leaf_index)
+                .await
+                .unwrap();
+            assert_eq!(known.batch.leaf, last.leaf, "agency {number}");
         }
         cluster.all_ready().await;
     }

@@ -96,15 +96,23 @@ impl Connection {
                     bets: &bets,
                     once: None,
                 };
-                self.store_batch(&batch).await
+                respond(&self.store_batch(&batch).await)
             }
-            Request::StoreBatchOnce { id, agency, bets } => {
+            Request::StoreBatchOnce {
+                id,
+                agency,
+                bets,
+                receipt,
+            } => {
                 let batch = Batch {
                     agency,
                     bets: &bets,
-                    once: Some((id, body)),
+                    once: Some((id, content(body))),
                 };
-                self.store_batch(&batch).await
+                match self.store_batch(&batch).await {
+                    Stored::Yes(Some(stored)) if receipt => Next::Answer(Answer::Receipt(stored)),
+                    stored => respond(&stored),
+                }
             }
             Request::AgencyClose { agency } => self.close(agency).await,
             Request::WinnersRequest { agency } => self.winners(agency).await,
@@ -122,7 +130,7 @@ impl Connection {
             document, number, ..
         } = bet;
         match &stored {
-            Stored::Yes => tell_alone(bet),
+            Stored::Yes(_) => tell_alone(bet),
             Stored::No(reason) | Stored::Unknown(reason) => warn!(
                 peer = %self.peer, reason,
                 "action: apuesta_almacenada | result: fail | dni: {document} | numero: {number}"
@@ -131,11 +139,11 @@ impl Connection {
         respond(&stored)
     }
 
-    async fn store_batch(&self, batch: &Batch<'_>) -> Next {
+    async fn store_batch(&self, batch: &Batch<'_>) -> Stored {
         let stored = self.counter.store(batch).await;
         let count = batch.bets.len();
         match &stored {
-            Stored::Yes => {
+            Stored::Yes(_) => {
                 match batch.bets {
                     [bet] => tell_alone(bet),
                     // A line for each of thousands of bets a second is for those who ask for it.
@@ -148,7 +156,7 @@ impl Connection {
                 self.tell_received(Err(reason), count);
             }
         }
-        respond(&stored)
+        stored
     }
 
     /// The line about a batch, or about a packet that is none.
@@ -164,7 +172,7 @@ impl Connection {
 
     async fn close(&self, agency: u32) -> Next {
         match self.counter.close(agency).await {
-            Stored::Yes => info!(agency, "the agency has closed"),
+            Stored::Yes(_) => info!(agency, "the agency has closed"),
             Stored::No(reason) | Stored::Unknown(reason) => {
                 warn!(peer = %self.peer, agency, reason, "the agency could not be closed");
             }
@@ -192,10 +200,16 @@ impl Connection {
     }
 }
 
+/// A packet without its type: the same bets are the same, whichever answer is asked for.
+fn content(body: &[u8]) -> &[u8] {
+    let colon = body.iter().position(|byte| *byte == b':');
+    &body[colon.unwrap_or_default()..]
+}
+
 /// Only what is certain is answered.
 fn respond(stored: &Stored) -> Next {
     match stored {
-        Stored::Yes => Next::Answer(Answer::Store { stored: true }),
+        Stored::Yes(_) => Next::Answer(Answer::Store { stored: true }),
         Stored::No(_) => Next::Answer(Answer::Store { stored: false }),
         Stored::Unknown(_) => Next::Close,
     }

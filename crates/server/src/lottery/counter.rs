@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::lottery_packets as packets;
+use api::types::Hex32;
 use domain::command::Thing;
 use domain::event::Topic;
 use domain::lottery::{CurrentLottery, CurrentWinners, Winners, WinnersAnswer};
-use domain::{Action, Actor, Proposal, Query, Rejection, RequestId};
+use domain::{Action, Actor, Proposal, Query, Rejection, Reply, RequestId};
 use engine::{Consistency, Engine, Missed, ReadError, Served, Watch, WriteError};
 use tokio_util::sync::CancellationToken;
 
@@ -34,14 +35,14 @@ pub(super) struct Counter {
 pub(super) struct Batch<'a> {
     pub agency: u32,
     pub bets: &'a [packets::Bet<'a>],
-    /// The agency's request id and the whole body, if a repetition must change nothing.
+    /// The agency's request id and what it is about, if a repetition must change nothing.
     pub once: Option<(&'a str, &'a [u8])>,
 }
 
 /// What became of a change.
 pub(super) enum Stored {
-    /// It is durable.
-    Yes,
+    /// It is durable; of bets, with their place in the lottery.
+    Yes(Option<packets::Receipt>),
     /// It was not made and never will be.
     No(String),
     /// Nobody knows.
@@ -215,8 +216,8 @@ impl Counter {
             };
             let stored = match self.propose(proposal).await {
                 // A repetition may be of what the lottery before was sent.
-                Ok(Ok(replayed)) if replayed => Stored::Yes,
-                Ok(Ok(_)) => return Stored::Yes,
+                Ok(Ok((reply, true))) => Stored::Yes(receipt(lottery, &reply)),
+                Ok(Ok((reply, false))) => return Stored::Yes(receipt(lottery, &reply)),
                 Ok(Err(rejection)) if is_over(&rejection) => Stored::No(reason(&rejection)),
                 Ok(Err(rejection)) => return Stored::No(reason(&rejection)),
                 Err(stored) => return stored,
@@ -230,19 +231,21 @@ impl Counter {
         }
     }
 
-    /// Has a proposal applied, with patience while nothing of it is done. Answers whether it had
-    /// been applied before.
+    /// Has a proposal applied, with patience while nothing of it is done. Answers the reply and
+    /// whether the proposal had been applied before.
     async fn propose(
         &self,
         proposal: impl Fn() -> Proposal + Sync,
-    ) -> Result<Result<bool, Rejection>, Stored> {
+    ) -> Result<Result<(Reply, bool), Rejection>, Stored> {
         let until = Instant::now() + self.config.limits.patience;
         let mut doubtful = false;
         loop {
             let proposal = proposal();
             let repeatable = proposal.request.is_some();
             let error = match self.engine.write(proposal).await {
-                Ok(Served { value, .. }) => return Ok(value.result.map(|_| value.replayed)),
+                Ok(Served { value, .. }) => {
+                    return Ok(value.result.map(|reply| (reply, value.replayed)));
+                }
                 Err(error) => error,
             };
             let again = match error {
@@ -312,6 +315,23 @@ fn fits(documents: &[String]) -> bool {
     "WinnersResponse:".len() + bytes.saturating_sub(1) <= packets::BODY_MAX_BYTES
 }
 
+fn receipt(lottery: i64, reply: &Reply) -> Option<packets::Receipt> {
+    match *reply {
+        Reply::BetsStored {
+            first,
+            leaf_index,
+            leaf,
+            ..
+        } => Some(packets::Receipt {
+            lottery,
+            first,
+            leaf_index,
+            leaf: Hex32(leaf),
+        }),
+        _ => None,
+    }
+}
+
 fn owned(bet: &packets::Bet<'_>) -> domain::lottery::Bet {
     domain::lottery::Bet {
         first_name: bet.first_name.to_owned(),
@@ -324,8 +344,8 @@ fn owned(bet: &packets::Bet<'_>) -> domain::lottery::Bet {
 
 /// An agency's request id is its own, and that of one lottery: the same file may be sent to the
 /// next one.
-fn request_id(lottery: i64, agency: u32, (id, body): (&str, &[u8])) -> RequestId {
-    let hash = blake3::hash(body);
+fn request_id(lottery: i64, agency: u32, (id, about): (&str, &[u8])) -> RequestId {
+    let hash = blake3::hash(about);
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&hash.as_bytes()[..16]);
     RequestId {

@@ -1,6 +1,8 @@
 //! Agencies that do what they should, and one or another that does not.
 
 use api::lottery_packets::{Answer, Request};
+use domain::lottery::GetReceipt;
+use engine::Consistency;
 use tokio::task::JoinSet;
 
 use crate::counter::{Counter, DRAWN, REFUSED, STORED, bet, won};
@@ -94,6 +96,7 @@ async fn a_batch_that_is_sent_again_is_stored_once() {
         id,
         agency,
         bets: vec![bet("1", number), bet("2", number)],
+        receipt: false,
     };
     for _ in 0..3 {
         assert_eq!(counter.ask(&once("a-1", 1, 5)).await, STORED);
@@ -127,6 +130,7 @@ async fn the_lottery_that_was_opened_last_is_the_current_one() {
         id: "x",
         agency: 1,
         bets: vec![bet("1", DRAWN)],
+        receipt: false,
     };
     assert_eq!(counter.ask(&one).await, REFUSED, "none is open");
     assert_eq!(counter.winners(1).await, REFUSED);
@@ -168,6 +172,38 @@ async fn a_door_may_serve_one_lottery_for_good() {
     counter.stop().await;
 }
 
+/// An agency keeps where its batch stands in the tree, also if the first answer was lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_may_be_answered_with_its_receipt() {
+    let counter = Counter::with_agencies(1).await;
+    let batch = |receipt| Request::StoreBatchOnce {
+        id: "agency-1-0",
+        agency: 1,
+        bets: vec![bet("1", DRAWN), bet("2", 5)],
+        receipt,
+    };
+    assert_eq!(counter.ask(&batch(false)).await, STORED);
+    let Some(Answer::Receipt(receipt)) = counter.ask(&batch(true)).await else {
+        panic!("no receipt");
+    };
+    let question = GetReceipt {
+        lottery: receipt.lottery,
+        leaf_index: receipt.leaf_index,
+    };
+    let read = counter.engine.read(Consistency::Linearizable, question);
+    let kept = read.await.unwrap().value.unwrap();
+    assert_eq!(
+        (receipt.first, receipt.leaf.0),
+        (kept.batch.first, kept.batch.leaf)
+    );
+    assert_eq!(
+        counter.bets().await,
+        2,
+        "asking for it stored nothing twice"
+    );
+    counter.stop().await;
+}
+
 /// What was refused before there was a lottery is not held against the agency for a day.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_came_before_its_lottery_may_come_again() {
@@ -180,6 +216,7 @@ async fn a_batch_that_came_before_its_lottery_may_come_again() {
         id: "agency-1-0",
         agency: 1,
         bets: vec![bet("1", DRAWN)],
+        receipt: false,
     };
     assert_eq!(counter.ask(&once()).await, REFUSED);
     counter.open(1).await;

@@ -71,7 +71,8 @@ pub fn run(out: &Output, args: Args) -> Outcome {
     let record: Record = read(&args.file)?;
     let mut checks = check_record(&record);
     for path in &args.receipt {
-        checks.push(check_receipt(&record, &read(path)?));
+        let kept = receipts(path)?;
+        checks.extend(kept.iter().map(|kept| check_receipt(&record, kept)));
     }
     let wrong = checks.iter().any(|check| check.verdict == Verdict::Wrong);
     if out.json {
@@ -110,6 +111,23 @@ fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Outcome<T> {
         .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
     serde_json::from_slice(&bytes)
         .map_err(|error| Failure::usage(format!("{shown} is not what it must be: {error}")))
+}
+
+/// The receipts of a file: one, or as many as an agency appended.
+fn receipts(path: &Path) -> Outcome<Vec<Kept>> {
+    let shown = path.display();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+    let kept: Result<Vec<Kept>, _> = serde_json::Deserializer::from_slice(&bytes)
+        .into_iter()
+        .collect();
+    match kept {
+        Ok(kept) if kept.is_empty() => Err(Failure::usage(format!("{shown} holds no receipt"))),
+        Ok(kept) => Ok(kept),
+        Err(error) => Err(Failure::usage(format!(
+            "{shown} is not what it must be: {error}"
+        ))),
+    }
 }
 
 fn check_record(record: &Record) -> Vec<Check> {
