@@ -15,7 +15,11 @@
 //!
 //! **What this can hide, and what it cannot.** A closed poll publishes its ballots under the hash
 //! of a random code that each voter's client chose ([`record`]): whoever knows the code finds the
-//! ballot and can prove that it was counted, and nobody else learns whose it is *from that record*.
+//! ballot and can prove that it was counted. The record gives no names unless the ballot is open,
+//! but it gives each ballot's weight: **in a weighted list a weight that only one voter has names
+//! that voter** to everybody who knows the list, and one that few have leaves little to guess.
+//! Where all weigh alike (members, anyone, a list without weights) nobody else learns *from that
+//! record* whose a ballot is, unless all voted the same.
 //! The state itself links each member to a choice, because a ballot can be changed: whoever runs a
 //! node, or reads its disk, its backups or its log, sees who voted what. **A secret ballot is not
 //! claimed.** Nor does a receipt protect against being bought or forced: a voter can show the code
@@ -102,7 +106,7 @@ pub enum Voters {
 pub struct Listed {
     /// The member's name.
     pub name: Name,
-    /// What the ballot weighs: 1 to [`WEIGHT_MAX`].
+    /// What the ballot weighs: 1 to [`WEIGHT_MAX`]. The record shows it with the choice.
     pub weight: i64,
 }
 

@@ -1,5 +1,6 @@
 //! The public record of a closed poll: every final ballot under the hash of its voter's code, and
-//! the proof that one of them is among all.
+//! the proof that one of them is among all. It shows what each ballot weighs, because the weighted
+//! result could not be recounted otherwise; what that gives away is said in [`crate::polls`].
 
 use crate::polls::merkle::{Hash, Leaf, inclusion, leaf_hash, root};
 use crate::polls::queries::{GetPoll, Poll, State, Viewer, choice};

@@ -103,7 +103,8 @@ pub(super) async fn get(
 ///
 /// One a voter; the newest counts. Exactly one of `choice` and `blank` is given. The answer's leaf
 /// is the receipt: with the code it is found in the record once the poll is closed. The record on
-/// the nodes links a member to a choice: this is not a secret ballot.
+/// the nodes links a member to a choice, and the public record shows what each ballot weighs: this
+/// is not a secret ballot.
 #[utoipa::path(put, path = "/v1/polls/{poll}/ballot", tag = "polls",
     params(("poll" = i64, Path, description = "Id of the poll")),
     security((), ("session" = [])),
@@ -199,7 +200,9 @@ pub(super) async fn result(
 /// The record of a closed poll
 ///
 /// Every final ballot under the hash of its voter's code, as JSON or as CSV: what `consorcio poll
-/// verify` recounts. It names members only if the poll said that the ballot is open.
+/// verify` recounts. It names members only if the poll said that the ballot is open. It always
+/// shows what each ballot weighs, so in a weighted list a weight that only one voter has names that
+/// voter.
 #[utoipa::path(get, path = "/v1/polls/{poll}/record", tag = "polls",
     params(
         ("poll" = i64, Path, description = "Id of the poll"),
