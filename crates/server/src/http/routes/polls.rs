@@ -9,7 +9,7 @@ use domain::polls::queries::{ListPolls, Viewer};
 use domain::polls::record::{GetProof, GetRecord};
 use domain::{Action, Reply};
 use engine::{Position, Served};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -202,7 +202,9 @@ pub(super) async fn result(
 /// Every final ballot under the hash of its voter's code, as JSON or as CSV: what `consorcio poll
 /// verify` recounts. It names members only if the poll said that the ballot is open. It always
 /// shows what each ballot weighs, so in a weighted list a weight that only one voter has names that
-/// voter.
+/// voter. A page that is not the last has a header `Link: <…>; rel="next"` (RFC 8288), in either
+/// form; a record in CSV is whole only with all its pages, each of which begins with the row of
+/// names.
 #[utoipa::path(get, path = "/v1/polls/{poll}/record", tag = "polls",
     params(
         ("poll" = i64, Path, description = "Id of the poll"),
@@ -231,8 +233,22 @@ pub(super) async fn record(
     } = app.ask_polls(&caller, None, question).await?;
     let found = found.ok_or_else(|| Trouble::not_found("poll"))?;
     let record = polls::record(polls::closed_record(found)?)?;
-    let name = format!("poll-{poll}-record.csv");
-    Ok(as_asked(as_csv, position, &name, record))
+    let next = record.next;
+    let name = match (from, next) {
+        (0, None) => format!("poll-{poll}-record.csv"),
+        _ => format!("poll-{poll}-record-from-{from}.csv"),
+    };
+    let mut response = as_asked(as_csv, position, &name, record);
+    if let Some(next) = next {
+        let format = if as_csv { "csv" } else { "json" };
+        let link = format!(
+            "</v1/polls/{poll}/record?from={next}&limit={limit}&format={format}>; rel=\"next\""
+        );
+        if let Ok(link) = HeaderValue::try_from(link) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    Ok(response)
 }
 
 /// The proof that a ballot was counted
