@@ -45,36 +45,40 @@ pub fn leaf_hash(leaf: &Leaf<'_>) -> Hash {
     hasher.finalize().into()
 }
 
-/// The root over leaf hashes in their order. That of no leaves is SHA-256 of nothing.
-pub fn root(leaves: &[Hash]) -> Hash {
-    match leaves {
-        [] => Sha256::digest([]).into(),
-        [leaf] => *leaf,
-        _ => {
-            let (left, right) = leaves.split_at(split(leaves.len()));
-            node(&root(left), &root(right))
+/// A tree kept whole, level by level from the leaves up: a path is looked up, not computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// A hash without a neighbour stands in the level above as it is.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    /// The tree over leaf hashes in their order.
+    pub fn over(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let pairs = below.chunks(2).map(|pair| match pair {
+                [left, right] => node(left, right),
+                _ => pair[0],
+            });
+            let above = pairs.collect();
+            levels.push(above);
         }
+        Tree { levels }
     }
-}
 
-/// The audit path of the leaf at `index`: the hashes beside its way to the root, from below.
-pub fn inclusion(leaves: &[Hash], index: usize) -> Vec<Hash> {
-    if leaves.len() <= 1 {
-        return Vec::new();
+    /// Its root. That of no leaves is SHA-256 of nothing.
+    pub fn root(&self) -> Hash {
+        let root = self.levels.last().and_then(|level| level.first());
+        root.copied().unwrap_or_else(|| Sha256::digest([]).into())
     }
-    let at = split(leaves.len());
-    let (left, right) = leaves.split_at(at);
-    let (mut path, beside) = match index < at {
-        true => (inclusion(left, index), root(right)),
-        false => (inclusion(right, index - at), root(left)),
-    };
-    path.push(beside);
-    path
-}
 
-/// The largest power of two below `length`, which is at least 2.
-fn split(length: usize) -> usize {
-    length.next_power_of_two() / 2
+    /// The audit path of the leaf at `index`: the hashes beside its way to the root, from below.
+    pub fn path(&self, index: usize) -> Vec<Hash> {
+        let beside = (0..).zip(&self.levels);
+        let beside = beside.filter_map(|(height, level)| level.get((index >> height) ^ 1));
+        beside.copied().collect()
+    }
 }
 
 fn node(left: &Hash, right: &Hash) -> Hash {
@@ -140,7 +144,8 @@ mod tests {
                 "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
             ),
         ] {
-            assert_eq!(hex(&root(&leaves[..count])), expected, "{count} leaves");
+            let tree = Tree::over(leaves[..count].to_vec());
+            assert_eq!(hex(&tree.root()), expected, "{count} leaves");
         }
     }
 
@@ -148,15 +153,30 @@ mod tests {
     fn every_leaf_has_its_path() {
         for count in 1..20u8 {
             let leaves: Vec<Hash> = (0..count).map(|nth| [nth; 32]).collect();
+            let tree = Tree::over(leaves.clone());
+            assert_eq!(tree.root(), defined(&leaves), "{count} leaves");
             for index in 0..leaves.len() {
-                let path = inclusion(&leaves, index);
-                assert_eq!(
-                    climb(&leaves, index, &path),
-                    root(&leaves),
-                    "{index} of {count}"
-                );
+                let path = tree.path(index);
+                let climbed = climb(&leaves, index, &path);
+                assert_eq!(climbed, tree.root(), "{index} of {count}");
             }
         }
+    }
+
+    /// The recursive definition of RFC 6962.
+    fn defined(leaves: &[Hash]) -> Hash {
+        match leaves {
+            [leaf] => *leaf,
+            _ => {
+                let (left, right) = leaves.split_at(split(leaves.len()));
+                node(&defined(left), &defined(right))
+            }
+        }
+    }
+
+    /// The largest power of two below `length`, which is at least 2.
+    fn split(length: usize) -> usize {
+        length.next_power_of_two() / 2
     }
 
     /// Follows a path up, told by the shape of the tree on which side each hash belongs.

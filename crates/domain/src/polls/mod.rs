@@ -60,6 +60,12 @@ pub const LISTED_MAX: usize = 5_000;
 /// below what an integer holds.
 pub const WEIGHT_MAX: i64 = 1_000_000;
 
+/// A poll takes at most this many ballots; who has cast one may still change it. A poll for anyone
+/// has no other bound, and a closed poll's record is read and hashed whole, and kept in memory
+/// where it is asked for: a quarter of a million take less than a second and 80 MB to read, and
+/// half of that to keep.
+pub const BALLOTS_MAX: i64 = 250_000;
+
 /// At most this many polls are open or planned at once: their tallies are looked at many times a
 /// second.
 pub const RUNNING_MAX: i64 = 1_000;

@@ -6,7 +6,6 @@ use api::types::{
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::polls::queries::{ListPolls, Viewer};
-use domain::polls::record::{GetProof, GetRecord};
 use domain::{Action, Reply};
 use engine::{Position, Served};
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
@@ -225,14 +224,11 @@ pub(super) async fn record(
     let from = query.number("from", 0..=i64::MAX)?.unwrap_or(0);
     let limit = query.number("limit", 1..=RECORD_PAGE_MAX)?;
     let limit = limit.unwrap_or(RECORD_PAGE_MAX) as u32;
-    app.poll(&caller, None, poll).await?;
-    let question = move |_| GetRecord { poll, from, limit };
     let Served {
-        value: (_, found),
+        value: (found, record),
         position,
-    } = app.ask_polls(&caller, None, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("poll"))?;
-    let record = polls::record(polls::closed_record(found)?)?;
+    } = app.poll_record(&caller, poll).await?;
+    let record = polls::record(&found, record.page(from, limit))?;
     let next = record.next;
     let name = match (from, next) {
         (0, None) => format!("poll-{poll}-record.csv"),
@@ -270,13 +266,13 @@ pub(super) async fn proof(
     let missing = || Trouble::field("code", "say whose ballot");
     let code = query.text("code")?.ok_or_else(missing)?;
     let code_hash = Sha256::digest(code.as_bytes()).into();
-    app.poll(&caller, None, poll).await?;
-    let question = move |_| GetProof { poll, code_hash };
     let Served {
-        value: (_, proven),
+        value: (_, record),
         position,
-    } = app.ask_polls(&caller, None, question).await?;
-    Ok(Answer::ok(position, polls::proof(poll, proven)?))
+    } = app.poll_record(&caller, poll).await?;
+    let proof = record.proof(&code_hash);
+    let proof = proof.ok_or_else(|| Trouble::not_found("ballot"))?;
+    Ok(Answer::ok(position, polls::proof(poll, &proof)))
 }
 
 fn wants_csv(query: &Pairs, headers: &HeaderMap) -> Result<bool, Trouble> {
