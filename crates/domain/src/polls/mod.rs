@@ -70,6 +70,17 @@ pub const BALLOTS_MAX: i64 = 250_000;
 /// second.
 pub const RUNNING_MAX: i64 = 1_000;
 
+/// At most this many polls of one author are open or planned at once, so that one member alone
+/// cannot take the room of all: that needs twenty of them.
+pub const RUNNING_PER_AUTHOR_MAX: i64 = 50;
+
+/// An author makes at most this many polls in all, one a week for 19 years: none is ever removed,
+/// and whoever makes and closes them without end would use up [`POLLS_MAX`].
+pub const POLLS_PER_AUTHOR_MAX: i64 = 1_000;
+
+/// There are at most this many polls: ten a day for 27 years. None is ever removed.
+pub const POLLS_MAX: i64 = 100_000;
+
 /// A poll opens and closes at most this far ahead: ten years.
 pub const AHEAD_MAX_MS: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
 

@@ -14,6 +14,22 @@ use crate::show::{START_MS, hex, list, maybe, short, time};
 
 type Failed = Box<dyn Error>;
 
+/// A poll of all members, told from others by its number.
+pub fn sample(number: usize) -> Action {
+    let poll = NewPoll {
+        question: format!("¿{number}?"),
+        options: vec!["Sí".to_owned(), "No".to_owned()],
+        voters: Voters::Members,
+        live: true,
+        open_ballot: false,
+        opens_at_ms: None,
+        closes_at_ms: None,
+        quorum: None,
+        majority: Majority::Simple,
+    };
+    Action::CreatePoll { poll }
+}
+
 /// The action of a line about polls, if it is one.
 pub fn action(line: &Line, now_ms: i64) -> Result<Option<Action>, Failed> {
     Ok(Some(match line {

@@ -7,7 +7,9 @@ use domain::command::Thing;
 use domain::polls::queries::{GetPoll, ListTallies, State, Viewer};
 use domain::polls::record::{Found, GetRecord};
 use domain::polls::verdict::{Count, Tally};
-use domain::polls::{BALLOTS_MAX, Majority, NewPoll, Voters};
+use domain::polls::{
+    BALLOTS_MAX, Majority, NewPoll, POLLS_MAX, POLLS_PER_AUTHOR_MAX, RUNNING_MAX, Voters,
+};
 use domain::{Action, Actor, Outcome, Proposal, Query, Rejection, Reply};
 
 use crate::random::{self, Rng};
@@ -175,4 +177,35 @@ fn a_poll_that_is_full_takes_nobody_new_and_changes_go_on() {
         vote(2, 2),
         Ok(Reply::Ballot { changed: true, .. })
     ));
+}
+
+/// Makes the polls from 1 to `count` as if `author` had.
+fn made(world: &mut World, author: i64, count: i64, running: bool) {
+    let running = i64::from(running);
+    world.run(&format!(
+        "DELETE FROM polls;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         INSERT INTO polls SELECT i, {author}, '¿?', 2, 0, 1, 0, 0, 0, NULL, NULL, NULL, NULL, 0,
+             0, 0, {running} FROM n"
+    ));
+}
+
+#[test]
+fn polls_are_bounded_in_all_and_for_each_author() {
+    let mut world = World::begun();
+    let create = by(2, new_poll(Voters::Members));
+    let full = |limit| {
+        let what = Thing::Poll;
+        Err(Rejection::LimitReached { what, limit })
+    };
+    made(&mut world, 3, RUNNING_MAX, true);
+    assert_eq!(world.apply(&create).result, full(RUNNING_MAX));
+    made(&mut world, 3, RUNNING_MAX, false);
+    assert!(world.apply(&create).result.is_ok(), "the others are over");
+    made(&mut world, 2, POLLS_PER_AUTHOR_MAX, false);
+    assert_eq!(world.apply(&create).result, full(POLLS_PER_AUTHOR_MAX));
+    made(&mut world, 3, POLLS_MAX - 1, false);
+    let id = POLLS_MAX;
+    assert_eq!(world.apply(&create).result, Ok(Reply::Poll { id }));
+    assert_eq!(world.apply(&create).result, full(POLLS_MAX));
 }
