@@ -5,7 +5,7 @@
 
 use crate::command::{Rejection, Reply, Thing};
 use crate::context::{Caller, Context, Step, invalid};
-use crate::polls::merkle::{Leaf, leaf_hash};
+use crate::polls::leaf::{Leaf, leaf_hash};
 use crate::polls::{BALLOTS_MAX, BLANK, VOTERS_ANYONE, VOTERS_LISTED};
 use crate::sql::{Fault, Param, Row, Sql};
 

@@ -31,8 +31,8 @@
 //! person. It is for a show of hands; a vote that binds needs a list ([`Voters::Listed`]).
 
 pub(crate) mod ballots;
+pub mod leaf;
 pub(crate) mod manage;
-pub mod merkle;
 pub mod queries;
 pub mod record;
 pub mod verdict;

@@ -5,7 +5,8 @@
 //! A poll that is closed takes no ballot any more, so its record is the same for ever: it is read
 //! and hashed once ([`GetRecord`]), and whoever reads it may keep it for pages and proofs.
 
-use crate::polls::merkle::{Hash, Leaf, Tree, leaf_hash};
+use crate::merkle::{Hash, Tree};
+use crate::polls::leaf::{Leaf, leaf_hash};
 use crate::polls::queries::{GetPoll, Poll, State, Viewer, choice};
 use crate::query::Query;
 use crate::sql::{Fault, Row, Sql};
@@ -135,7 +136,7 @@ impl Record {
     }
 }
 
-/// Every ballot in the order of the tree: see [`crate::polls::merkle`].
+/// Every ballot in the order of the tree: see [`crate::polls::leaf`].
 fn receipts(sql: &mut dyn Sql, poll: &Poll) -> Result<Vec<Receipt>, Fault> {
     let rows = sql.query(
         "SELECT b.code_hash, b.choice, b.weight, COALESCE(a.name, '')
