@@ -1,5 +1,9 @@
 //! Recounting a poll's record offline: nothing here asks a node or shares code with one.
 
+mod verdict;
+
+pub use verdict::Verdict;
+
 use sha2::{Digest, Sha256};
 
 use crate::types::{BallotProof, BallotReceipt, Count, PollRecord, Tally};
@@ -15,6 +19,8 @@ pub type Fault = String;
 pub struct Recount {
     /// The ballots, counted anew.
     pub tally: Tally,
+    /// What that comes to, judged anew.
+    pub verdict: Verdict,
     /// The root of the tree, computed anew, in hexadecimal.
     pub root: String,
     /// What does not hold; nothing if the record is as it should be.
@@ -57,10 +63,13 @@ pub fn recount(record: &PollRecord) -> Recount {
     if tally != record.result.tally {
         faults.push("the ballots do not add up to the result".to_owned());
     }
+    let verdict = verdict::judge(&tally, &record.result);
+    faults.extend(verdict::faults(&verdict, &record.result));
     let shared = |pair: &&[BallotReceipt]| pair[0].code_hash == pair[1].code_hash;
     let shared_codes = record.receipts.windows(2).filter(shared).count();
     Recount {
         tally,
+        verdict,
         root,
         faults,
         shared_codes,
@@ -112,15 +121,26 @@ pub fn check_proof(proof: &BallotProof) -> Result<(), Fault> {
     }
 }
 
+/// The label of a choice; `None` if it is blank, or no option's number.
+pub fn option(record: &PollRecord, choice: Option<i64>) -> Option<&str> {
+    let at = choice.and_then(place)?;
+    record.result.options.get(at).map(String::as_str)
+}
+
+/// Where the option of that number stands, from 0; `None` if it is none.
+fn place(number: i64) -> Option<usize> {
+    number
+        .checked_sub(1)
+        .and_then(|at| usize::try_from(at).ok())
+}
+
 /// Adds a receipt to a tally; false if it cannot be counted.
 fn add(tally: &mut Tally, receipt: &BallotReceipt) -> bool {
-    let place = match receipt.choice {
+    let counted = match receipt.choice {
         None => Some(&mut tally.blank),
-        Some(number) => usize::try_from(number - 1)
-            .ok()
-            .and_then(|at| tally.options.get_mut(at)),
+        Some(number) => place(number).and_then(|at| tally.options.get_mut(at)),
     };
-    match place {
+    match counted {
         Some(count) if receipt.weight > 0 => {
             for count in [count, &mut tally.total] {
                 count.ballots += 1;
@@ -230,6 +250,7 @@ mod tests {
         };
         assert!(receipts.iter().all(|receipt| add(&mut tally, receipt)));
         let leaves: Vec<Hash> = receipts.iter().map(|r| unhex(&r.leaf).unwrap()).collect();
+        let total = tally.total;
         PollRecord {
             result: PollResult {
                 poll: 7,
@@ -238,15 +259,18 @@ mod tests {
                 is_final: true,
                 open_ballot: false,
                 tally,
-                electorate: None,
-                turnout_permille: None,
+                electorate: Some(Count {
+                    ballots: 2 * total.ballots,
+                    weight: 2 * total.weight,
+                }),
+                turnout_permille: Some(500),
                 quorum: None,
-                quorum_percent: None,
-                quorum_reached: None,
-                majority: PollMajority::Simple,
+                quorum_percent: Some(50),
+                quorum_reached: Some(true),
+                majority: PollMajority::Absolute,
                 majority_reached: true,
-                leading: vec![1],
-                winner: Some(1),
+                leading: vec![2],
+                winner: Some(2),
             },
             receipts,
             root: Some(hex(&root(&leaves))),
@@ -273,6 +297,63 @@ mod tests {
             lie(&mut record);
             assert!(!recount(&record).faults.is_empty(), "lie {nth}");
         }
+    }
+
+    #[test]
+    fn a_record_whose_verdict_is_not_that_of_its_ballots_fails() {
+        type Lie = fn(&mut PollResult);
+        // Of 23: option 1 has 9, option 2 has 12, and blank is 2.
+        let good = record(6);
+        assert_eq!(recount(&good).verdict.winner, Some(2));
+        let lies: [(&str, Lie); 13] = [
+            ("winner", |result| result.winner = Some(1)),
+            ("winner", |result| result.winner = None),
+            ("leading", |result| result.leading = vec![1, 2]),
+            ("majority", |result| result.majority_reached = false),
+            ("quorum", |result| result.quorum_reached = Some(false)),
+            ("quorum", |result| result.quorum_reached = None),
+            ("turnout", |result| result.turnout_permille = Some(1000)),
+            ("turnout", |result| result.turnout_permille = None),
+            ("turnout", |result| result.electorate = None),
+            ("quorum", |result| result.quorum_percent = Some(51)),
+            ("quorums", |result| result.quorum = Some(1)),
+            ("majority", |result| {
+                result.majority = PollMajority::TwoThirds;
+            }),
+            ("majority", |result| {
+                result.majority = PollMajority::Electorate;
+            }),
+        ];
+        for (nth, (named, lie)) in lies.iter().enumerate() {
+            let mut record = good.clone();
+            lie(&mut record.result);
+            let faults = recount(&record).faults;
+            assert!(
+                faults.iter().any(|fault| fault.contains(named)),
+                "lie {nth}: {faults:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_all_bounds_are_faults() {
+        let good = record(6);
+        for odd in [i64::MIN, -1, 0, 3, i64::MAX] {
+            let mut choosing = good.clone();
+            choosing.receipts[2].choice = Some(odd);
+            let faults = recount(&choosing).faults;
+            assert!(faults.iter().any(|fault| fault.contains("no such option")));
+            assert_eq!(option(&good, Some(odd)), None);
+            let mut judging = good.clone();
+            judging.result.electorate = Some(Count {
+                ballots: odd,
+                weight: odd,
+            });
+            judging.result.quorum_percent = Some(odd);
+            assert!(!recount(&judging).faults.is_empty(), "{odd}");
+        }
+        assert_eq!(option(&good, Some(2)), Some("No"));
+        assert_eq!(option(&good, None), None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod event;
 pub mod keys;
 pub mod lottery;
 pub mod machine;
+pub mod merkle;
 pub mod names;
 pub mod news;
 pub mod outbox;

@@ -205,6 +205,7 @@ CREATE TABLE IF NOT EXISTS polls (
     running BIGINT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS polls_by_running ON polls (running, closes_at_ms);
+CREATE INDEX IF NOT EXISTS polls_by_author ON polls (author, running);
 
 CREATE TABLE IF NOT EXISTS poll_options (
     poll BIGINT NOT NULL,

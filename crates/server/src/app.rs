@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
+use crate::polls::Records;
 use crate::problem::{Trouble, forbidden_to_members, session_expired};
 use crate::token::Token;
 
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub hub: Hub,
     pub agent: Agent,
     pub metrics: Metrics,
+    pub records: Records,
     /// Cancelled when the node stops taking requests.
     pub stopping: CancellationToken,
 }
@@ -100,6 +102,7 @@ impl App {
             attempts: Attempts::new(limits),
             agent: Agent::default(),
             metrics: Metrics::new(),
+            records: Records::default(),
             stopping: CancellationToken::new(),
             engine,
             config,

@@ -18,9 +18,9 @@
 //! round, a read and the way there.
 
 mod convert;
+mod records;
 mod tasks;
 
-pub(crate) use convert::{
-    Csv, closed_record, hex, new_poll, poll, proof, record, result, tally_event,
-};
+pub(crate) use convert::{Csv, hex, new_poll, not_final, poll, proof, record, result, tally_event};
+pub(crate) use records::Records;
 pub(crate) use tasks::{follow_tallies, settle_due};

@@ -52,7 +52,8 @@ pub enum PollState {
 pub struct ListedVoter {
     /// The member's name.
     pub name: String,
-    /// What the ballot weighs, 1 to 1,000,000; 1 if absent.
+    /// What the ballot weighs, 1 to 1,000,000; 1 if absent. The record shows it beside the choice:
+    /// a weight that only one voter has names that voter.
     #[serde(default = "one")]
     pub weight: i64,
 }
@@ -84,7 +85,8 @@ pub struct NewPoll {
     /// Whether tallies show while it is open; `true` if absent.
     #[serde(default = "yes")]
     pub live: bool,
-    /// Whether the record names who cast each ballot; `false` if absent.
+    /// Whether the record names who cast each ballot; `false` if absent. Without names it still
+    /// shows each ballot's weight.
     #[serde(default)]
     pub open_ballot: bool,
     /// When it opens; at once if absent.
@@ -279,7 +281,7 @@ pub struct BallotReceipt {
     pub code_hash: String,
     /// The option's number; `null` if it is blank.
     pub choice: Option<i64>,
-    /// What it weighs.
+    /// What it weighs. In a weighted list, a weight that only one voter has names that voter.
     pub weight: i64,
     /// The member's name, of an open ballot.
     #[serde(default, skip_serializing_if = "String::is_empty")]

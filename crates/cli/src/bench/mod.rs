@@ -28,6 +28,7 @@ mod posts;
 mod process;
 mod report;
 mod sse;
+mod streams;
 mod system;
 mod writes;
 

@@ -2,21 +2,18 @@
 //! them after it was acknowledged to its author.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
+use anyhow::Context as _;
 
 use super::consorcio::Consorcio;
 use super::interrupt;
 use super::posts;
 use super::process::Scratch;
 use super::report::{Cell, Report, quantile};
+use super::streams::{Progress, Streams, subscribe};
 use super::system::{NODES, System as _};
 
 /// `consorcio bench sse`
@@ -33,37 +30,20 @@ pub struct Args {
     seconds: u32,
 }
 
-/// What is not delivered this long after the last post is missed.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often the loop looks whether it is over when nothing arrives.
-const GLANCE: Duration = Duration::from_millis(50);
-
-/// Bytes read at once.
-const READ_BYTES: usize = 64 * 1024;
-
 /// Measures and reports.
 pub fn run(args: &Args, scratch: &Scratch) -> anyhow::Result<Report> {
     let cluster = Consorcio::start(scratch, NODES)?;
     let area = posts::make_areas(&cluster, 1)?[0];
     let node = cluster.leader()?;
-    let mut readers = Readers::open(&cluster, node, area, args.readers)?;
+    let mut readers = open(&cluster, node, area, args.readers)?;
     let progress = Progress::default();
-    let acknowledged = thread::scope(|scope| {
+    let (acknowledged, arrived) = thread::scope(|scope| {
         let author = scope.spawn(|| publish(&cluster, node, area, args, &progress));
-        readers.follow(&progress)?;
-        author
-            .join()
-            .map_err(|_| anyhow::anyhow!("the author failed"))?
+        let arrived = follow(&mut readers, &progress)?;
+        let died = |_| anyhow::anyhow!("the author failed");
+        anyhow::Ok((author.join().map_err(died)??, arrived))
     })?;
-    Ok(report(args, scratch, &acknowledged, &readers.arrived))
-}
-
-/// What the author tells the readers.
-#[derive(Default)]
-struct Progress {
-    acknowledged: AtomicU64,
-    over: AtomicBool,
+    Ok(report(args, scratch, &acknowledged, &arrived))
 }
 
 /// Posts at a steady pace; answers when each post was acknowledged, by its id.
@@ -101,91 +81,41 @@ fn publish_all(
     Ok(acknowledged)
 }
 
-/// The readers' connections, and what has come over them.
-struct Readers {
-    poll: Poll,
-    readers: Vec<Reader>,
-    /// When each post arrived at each reader that got it.
-    arrived: BTreeMap<i64, Vec<Instant>>,
-    deliveries: u64,
-}
-
+/// A reader of the area.
+#[derive(Default)]
 struct Reader {
-    stream: TcpStream,
     /// The start of an event whose end has not come yet.
     rest: Vec<u8>,
 }
 
-impl Readers {
-    /// Connects all of them, and waits until each has been told that the stream begins.
-    fn open(cluster: &Consorcio, node: usize, area: i64, count: usize) -> anyhow::Result<Self> {
-        let poll = Poll::new()?;
-        let mut readers = Vec::new();
-        for number in 0..count {
-            interrupt::check()?;
-            let stream = subscribe(cluster.address(node), cluster.token(), area)?;
-            let mut reader = Reader {
-                stream,
-                rest: Vec::new(),
-            };
-            let registry = poll.registry();
-            registry.register(&mut reader.stream, Token(number), Interest::READABLE)?;
-            readers.push(reader);
-        }
-        Ok(Readers {
-            poll,
-            readers,
-            arrived: BTreeMap::new(),
-            deliveries: 0,
-        })
-    }
+/// Connects all readers, and waits until each has been told that the stream begins.
+fn open(
+    cluster: &Consorcio,
+    node: usize,
+    area: i64,
+    count: usize,
+) -> anyhow::Result<Streams<Reader>> {
+    let of = format!("area={area}");
+    Streams::open(count, |_| {
+        let stream = subscribe(cluster.address(node), cluster.token(), &of)?;
+        Ok((stream, Reader::default()))
+    })
+}
 
-    /// Notes what arrives until the author is done and every reader has every post, or [`GRACE`]
-    /// has passed.
-    fn follow(&mut self, progress: &Progress) -> anyhow::Result<()> {
-        let mut events = Events::with_capacity(self.readers.len());
-        let mut buffer = vec![0; READ_BYTES];
-        let mut over = None;
-        loop {
-            interrupt::check()?;
-            match self.poll.poll(&mut events, Some(GLANCE)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                other => other?,
-            }
-            for event in &events {
-                self.receive(event.token().0, &mut buffer)?;
-            }
-            if progress.over.load(Ordering::Acquire) {
-                let since = *over.get_or_insert_with(Instant::now);
-                let posts = progress.acknowledged.load(Ordering::Acquire);
-                let all = self.deliveries >= posts * self.readers.len() as u64;
-                if all || since.elapsed() > GRACE {
-                    return Ok(());
-                }
-            }
+/// Follows the posts; answers when each arrived at each reader that got it.
+fn follow(
+    readers: &mut Streams<Reader>,
+    progress: &Progress,
+) -> anyhow::Result<BTreeMap<i64, Vec<Instant>>> {
+    let mut arrived = BTreeMap::<i64, Vec<Instant>>::new();
+    readers.follow(progress, |reader, bytes, now| {
+        let posts = reader.take(bytes);
+        for post in &posts {
+            arrived.entry(*post).or_default().push(now);
         }
-    }
-
-    fn receive(&mut self, number: usize, buffer: &mut [u8]) -> anyhow::Result<()> {
-        let reader = &mut self.readers[number];
-        loop {
-            match reader.stream.read(buffer) {
-                Ok(0) => bail!("the node cut a reader off"),
-                Ok(read) => {
-                    let now = Instant::now();
-                    for post in reader.take(&buffer[..read]) {
-                        self.arrived.entry(post).or_default().push(now);
-                        self.deliveries += 1;
-                    }
-                    if read < buffer.len() {
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error).context("a reader's connection failed"),
-            }
-        }
-    }
+        posts.len() as u64
+    })?;
+    Ok(arrived)
 }
 
 impl Reader {
@@ -209,30 +139,6 @@ fn post_id(event: &str) -> Option<i64> {
         .find(|c: char| !c.is_ascii_digit())
         .unwrap_or(after.len());
     after[..digits].parse().ok()
-}
-
-/// Asks for the events of an area, and returns once the answer has begun: then the node has noted
-/// the reader.
-fn subscribe(address: SocketAddr, token: &str, area: i64) -> anyhow::Result<TcpStream> {
-    let mut stream = std::net::TcpStream::connect(address)?;
-    let request = format!(
-        "GET /v1/events?area={area} HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream
-            .read_exact(&mut byte)
-            .context("a reader was not answered")?;
-        head.push(byte[0]);
-    }
-    if !head.starts_with(b"HTTP/1.1 200") {
-        bail!("a reader was refused: {}", String::from_utf8_lossy(&head));
-    }
-    stream.set_nonblocking(true)?;
-    Ok(TcpStream::from_std(stream))
 }
 
 fn report(
@@ -287,12 +193,7 @@ mod tests {
 
     #[test]
     fn posts_are_found_in_whole_events_only() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let mut reader = Reader {
-            stream: TcpStream::from_std(stream),
-            rest: Vec::new(),
-        };
+        let mut reader = Reader::default();
         let event =
             "event: post.published\nid: 9-0\ndata: {\"area\":1,\"post\":12,\"at\":\"\"}\n\n";
         let text = format!(": hello\n\n{event}");

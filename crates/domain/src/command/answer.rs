@@ -183,4 +183,6 @@ pub enum Thing {
     Receipt,
     /// A poll.
     Poll,
+    /// A ballot.
+    Ballot,
 }

@@ -18,11 +18,12 @@ pub mod canonical;
 pub(crate) mod commands;
 mod date;
 mod draw;
-pub mod merkle;
 mod queries;
 pub mod raffle;
 mod store;
 pub mod verifiable;
+
+pub use crate::merkle;
 
 use std::fmt;
 use std::str::FromStr;

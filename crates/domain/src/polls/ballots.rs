@@ -5,8 +5,8 @@
 
 use crate::command::{Rejection, Reply, Thing};
 use crate::context::{Caller, Context, Step, invalid};
-use crate::polls::merkle::{Leaf, leaf_hash};
-use crate::polls::{BLANK, VOTERS_ANYONE, VOTERS_LISTED};
+use crate::polls::leaf::{Leaf, leaf_hash};
+use crate::polls::{BALLOTS_MAX, BLANK, VOTERS_ANYONE, VOTERS_LISTED};
 use crate::sql::{Fault, Param, Row, Sql};
 
 pub(crate) fn cast(
@@ -26,6 +26,9 @@ pub(crate) fn cast(
     let weight = weight(row, account, voter.is_some())?;
     let choice = checked(choice, row.int(0)?)?;
     let before = row.int_opt(6)?;
+    if before.is_none() {
+        need_room(row)?;
+    }
     let name = match (&context.caller, row.bool(2)?) {
         (Caller::Member(member), true) => member.name.as_str(),
         _ => "",
@@ -65,7 +68,8 @@ pub(crate) fn cast(
 
 const SELECT: &str = "
     SELECT p.options, p.voters, p.open_ballot, p.opens_at_ms, p.closes_at_ms, p.closed_at_ms,
-        b.choice, v.weight
+        b.choice, v.weight,
+        (SELECT CAST(SUM(o.ballots) AS BIGINT) FROM poll_options o WHERE o.poll = ?1)
     FROM polls p
     LEFT JOIN ballots b ON b.poll = p.id AND b.voter = ?2
     LEFT JOIN poll_voters v ON v.poll = p.id AND v.account = ?3
@@ -110,6 +114,16 @@ fn weight(row: &Row, account: Option<i64>, is_somebody: bool) -> Step<i64> {
         (VOTERS_LISTED, Some(_)) => Ok(row.int_opt(7)?.ok_or(Rejection::NotAVoter)?),
         (_, Some(_)) => Ok(1),
     }
+}
+
+/// Whether somebody new may still vote. The tallies count every ballot once, so their sum is how
+/// many there are.
+fn need_room(row: &Row) -> Step<()> {
+    if row.int(8)? < BALLOTS_MAX {
+        return Ok(());
+    }
+    let (what, limit) = (Thing::Ballot, BALLOTS_MAX);
+    Err(Rejection::LimitReached { what, limit }.into())
 }
 
 /// The choice as it is stored.

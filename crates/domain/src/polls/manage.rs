@@ -8,8 +8,8 @@ use crate::event::Topic;
 use crate::news::check_line;
 use crate::polls::{
     AHEAD_MAX_MS, BLANK, LISTED_MAX, Listed, Majority, NewPoll, OPTION_MAX_CHARS, OPTIONS_MAX,
-    OPTIONS_MIN, QUESTION_MAX_CHARS, Quorum, RUNNING_MAX, VOTERS_ANYONE, VOTERS_LISTED,
-    VOTERS_MEMBERS, Voters, WEIGHT_MAX,
+    OPTIONS_MIN, POLLS_MAX, POLLS_PER_AUTHOR_MAX, QUESTION_MAX_CHARS, Quorum, RUNNING_MAX,
+    RUNNING_PER_AUTHOR_MAX, VOTERS_ANYONE, VOTERS_LISTED, VOTERS_MEMBERS, Voters, WEIGHT_MAX,
 };
 use crate::sql::{Fault, Param, Sql};
 
@@ -22,8 +22,8 @@ pub(crate) fn create(context: &mut Context<'_>, poll: &NewPoll) -> Step<Reply> {
         Voters::Listed(listed) => accounts_of(context, listed)?,
         Voters::Members | Voters::Anyone => Vec::new(),
     };
-    need_room(context)?;
     let id = newest(context)? + 1;
+    need_room(context, id, author.account)?;
     let (percent, weight) = match poll.quorum {
         Some(Quorum::Percent(percent)) => (Some(percent), None),
         Some(Quorum::Weight(weight)) => (None, Some(weight)),
@@ -172,19 +172,28 @@ fn accounts_of(context: &mut Context<'_>, listed: &[Listed]) -> Step<Vec<(i64, i
     Ok(accounts)
 }
 
-fn need_room(context: &mut Context<'_>) -> Step<()> {
-    let rows = context
-        .sql
-        .query("SELECT COUNT(*) FROM polls WHERE running = 1", &[])?;
-    if rows.first().map_or(Ok(0), |row| row.int(0))? < RUNNING_MAX {
-        return Ok(());
+/// Whether there may be one poll more, and one more of this author.
+fn need_room(context: &mut Context<'_>, id: i64, author: i64) -> Step<()> {
+    let rows = context.sql.query(
+        "SELECT (SELECT COUNT(*) FROM polls WHERE running = 1),
+            (SELECT COUNT(*) FROM polls WHERE author = ?1 AND running = 1),
+            (SELECT COUNT(*) FROM polls WHERE author = ?1)",
+        &[author.into()],
+    )?;
+    let row = rows.first().ok_or(Fault::Corrupt("a count of polls"))?;
+    let counted = [
+        (id - 1, POLLS_MAX),
+        (row.int(0)?, RUNNING_MAX),
+        (row.int(1)?, RUNNING_PER_AUTHOR_MAX),
+        (row.int(2)?, POLLS_PER_AUTHOR_MAX),
+    ];
+    match counted.into_iter().find(|(count, limit)| count >= limit) {
+        None => Ok(()),
+        Some((_, limit)) => {
+            let what = Thing::Poll;
+            Err(Rejection::LimitReached { what, limit }.into())
+        }
     }
-    let limit = RUNNING_MAX;
-    Err(Rejection::LimitReached {
-        what: Thing::Poll,
-        limit,
-    }
-    .into())
 }
 
 /// The newest poll's id, 0 if there is none. Polls are never removed, so no id comes back.

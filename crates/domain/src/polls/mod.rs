@@ -15,7 +15,11 @@
 //!
 //! **What this can hide, and what it cannot.** A closed poll publishes its ballots under the hash
 //! of a random code that each voter's client chose ([`record`]): whoever knows the code finds the
-//! ballot and can prove that it was counted, and nobody else learns whose it is *from that record*.
+//! ballot and can prove that it was counted. The record gives no names unless the ballot is open,
+//! but it gives each ballot's weight: **in a weighted list a weight that only one voter has names
+//! that voter** to everybody who knows the list, and one that few have leaves little to guess.
+//! Where all weigh alike (members, anyone, a list without weights) nobody else learns *from that
+//! record* whose a ballot is, unless all voted the same.
 //! The state itself links each member to a choice, because a ballot can be changed: whoever runs a
 //! node, or reads its disk, its backups or its log, sees who voted what. **A secret ballot is not
 //! claimed.** Nor does a receipt protect against being bought or forced: a voter can show the code
@@ -27,8 +31,8 @@
 //! person. It is for a show of hands; a vote that binds needs a list ([`Voters::Listed`]).
 
 pub(crate) mod ballots;
+pub mod leaf;
 pub(crate) mod manage;
-pub mod merkle;
 pub mod queries;
 pub mod record;
 pub mod verdict;
@@ -56,9 +60,26 @@ pub const LISTED_MAX: usize = 5_000;
 /// below what an integer holds.
 pub const WEIGHT_MAX: i64 = 1_000_000;
 
+/// A poll takes at most this many ballots; who has cast one may still change it. A poll for anyone
+/// has no other bound, and a closed poll's record is read and hashed whole, and kept in memory
+/// where it is asked for: a quarter of a million take less than a second and 80 MB to read, and
+/// half of that to keep.
+pub const BALLOTS_MAX: i64 = 250_000;
+
 /// At most this many polls are open or planned at once: their tallies are looked at many times a
 /// second.
 pub const RUNNING_MAX: i64 = 1_000;
+
+/// At most this many polls of one author are open or planned at once, so that one member alone
+/// cannot take the room of all: that needs twenty of them.
+pub const RUNNING_PER_AUTHOR_MAX: i64 = 50;
+
+/// An author makes at most this many polls in all, one a week for 19 years: none is ever removed,
+/// and whoever makes and closes them without end would use up [`POLLS_MAX`].
+pub const POLLS_PER_AUTHOR_MAX: i64 = 1_000;
+
+/// There are at most this many polls: ten a day for 27 years. None is ever removed.
+pub const POLLS_MAX: i64 = 100_000;
 
 /// A poll opens and closes at most this far ahead: ten years.
 pub const AHEAD_MAX_MS: i64 = 10 * 366 * 24 * 60 * 60 * 1000;
@@ -102,7 +123,7 @@ pub enum Voters {
 pub struct Listed {
     /// The member's name.
     pub name: Name,
-    /// What the ballot weighs: 1 to [`WEIGHT_MAX`].
+    /// What the ballot weighs: 1 to [`WEIGHT_MAX`]. The record shows it with the choice.
     pub weight: i64,
 }
 

@@ -1,7 +1,12 @@
 //! The public record of a closed poll: every final ballot under the hash of its voter's code, and
-//! the proof that one of them is among all.
+//! the proof that one of them is among all. It shows what each ballot weighs, because the weighted
+//! result could not be recounted otherwise; what that gives away is said in [`crate::polls`].
+//!
+//! A poll that is closed takes no ballot any more, so its record is the same for ever: it is read
+//! and hashed once ([`GetRecord`]), and whoever reads it may keep it for pages and proofs.
 
-use crate::polls::merkle::{Hash, Leaf, inclusion, leaf_hash, root};
+use crate::merkle::{Hash, Tree};
+use crate::polls::leaf::{Leaf, leaf_hash};
 use crate::polls::queries::{GetPoll, Poll, State, Viewer, choice};
 use crate::query::Query;
 use crate::sql::{Fault, Row, Sql};
@@ -24,71 +29,56 @@ pub struct Receipt {
     pub leaf: Hash,
 }
 
-/// A page of the record, or `None` if there is no such poll.
+/// The record of a poll, whole. It reads every ballot: [`BALLOTS_MAX`] bounds them.
+///
+/// [`BALLOTS_MAX`]: crate::polls::BALLOTS_MAX
 #[derive(Clone, Debug)]
 pub struct GetRecord {
     /// Which poll.
     pub poll: i64,
-    /// How many receipts to leave out before the page. They no longer change.
-    pub from: i64,
-    /// At most this many, 1 to 10,000.
-    pub limit: u32,
 }
 
-/// A page of the record of a poll.
+/// What there is of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// There is no such poll.
+    NoPoll,
+    /// The ballots are not final yet.
+    NotClosed,
+    /// Here it is.
+    Record(Record),
+}
+
+impl Query for GetRecord {
+    type Answer = Found;
+
+    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
+        let viewer = Viewer::default();
+        let poll = self.poll;
+        match (GetPoll { viewer, poll }).run(sql)? {
+            None => Ok(Found::NoPoll),
+            Some(poll) if poll.state != State::Closed => Ok(Found::NotClosed),
+            Some(poll) => Ok(Found::Record(Record::of(receipts(sql, &poll)?))),
+        }
+    }
+}
+
+/// Every final ballot of a poll, with the tree over them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
-    /// The poll, as nobody in particular sees it.
-    pub poll: Poll,
-    /// The receipts of the page, in the order of the tree; none while the poll is not closed.
-    pub receipts: Vec<Receipt>,
+    receipts: Vec<Receipt>,
+    tree: Tree,
+}
+
+/// A page of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<'a> {
+    /// Its receipts, in the order of the tree.
+    pub receipts: &'a [Receipt],
     /// The root of the tree, on the first page.
     pub root: Option<Hash>,
     /// Where the next page starts, if there is one.
     pub next: Option<i64>,
-}
-
-impl Query for GetRecord {
-    type Answer = Option<Record>;
-
-    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        let Some(poll) = closed_or_not(sql, self.poll)? else {
-            return Ok(None);
-        };
-        let mut record = Record {
-            poll,
-            receipts: Vec::new(),
-            root: None,
-            next: None,
-        };
-        if record.poll.state != State::Closed {
-            return Ok(Some(record));
-        }
-        let all = receipts(sql, &record.poll)?;
-        if self.from == 0 {
-            record.root = Some(root(&leaves(&all)));
-        }
-        let (from, limit) = (
-            self.from.max(0),
-            i64::from(self.limit.clamp(1, RECORD_PAGE_MAX)),
-        );
-        record.next = (from.saturating_add(limit) < all.len() as i64).then_some(from + limit);
-        record.receipts = all
-            .into_iter()
-            .skip(from as usize)
-            .take(limit as usize)
-            .collect();
-        Ok(Some(record))
-    }
-}
-
-/// The proof that a ballot is among the final ones, by the hash of its code.
-#[derive(Clone, Debug)]
-pub struct GetProof {
-    /// Which poll.
-    pub poll: i64,
-    /// SHA-256 of the voter's code.
-    pub code_hash: Hash,
 }
 
 /// A receipt with its way to the root.
@@ -106,62 +96,58 @@ pub struct Proof {
     pub root: Hash,
 }
 
-/// What there is to prove.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Proven {
-    /// There is no such poll.
-    NoPoll,
-    /// The ballots are not final yet.
-    NotClosed,
-    /// No final ballot has that code.
-    NoBallot,
-    /// Here it is.
-    Proof(Proof),
-}
+impl Record {
+    fn of(receipts: Vec<Receipt>) -> Self {
+        let leaves = receipts.iter().map(|receipt| receipt.leaf);
+        let tree = Tree::over(leaves.collect());
+        Self { receipts, tree }
+    }
 
-impl Query for GetProof {
-    type Answer = Proven;
+    /// How many ballots there are.
+    pub fn ballots(&self) -> usize {
+        self.receipts.len()
+    }
 
-    fn run(&self, sql: &mut dyn Sql) -> Result<Self::Answer, Fault> {
-        let Some(poll) = closed_or_not(sql, self.poll)? else {
-            return Ok(Proven::NoPoll);
-        };
-        if poll.state != State::Closed {
-            return Ok(Proven::NotClosed);
+    /// The page that leaves out `from` receipts and has at most `limit`, 1 to 10,000.
+    pub fn page(&self, from: i64, limit: u32) -> Page<'_> {
+        let count = self.receipts.len();
+        let from = usize::try_from(from.max(0)).map_or(count, |from| from.min(count));
+        let limit = limit.clamp(1, RECORD_PAGE_MAX) as usize;
+        let end = from.saturating_add(limit).min(count);
+        Page {
+            receipts: &self.receipts[from..end],
+            root: (from == 0).then(|| self.tree.root()),
+            next: (end < count).then_some(end as i64),
         }
-        let all = receipts(sql, &poll)?;
-        let Some(index) = all.iter().position(|one| one.code_hash == self.code_hash) else {
-            return Ok(Proven::NoBallot);
-        };
-        let leaves = leaves(&all);
-        Ok(Proven::Proof(Proof {
-            receipt: all[index].clone(),
+    }
+
+    /// The proof of the first ballot with a code, by the code's hash, if there is one.
+    pub fn proof(&self, code_hash: &Hash) -> Option<Proof> {
+        let before = |one: &Receipt| one.code_hash < *code_hash;
+        let index = self.receipts.partition_point(before);
+        let receipt = self.receipts.get(index)?;
+        (receipt.code_hash == *code_hash).then(|| Proof {
+            receipt: receipt.clone(),
             index,
-            size: leaves.len(),
-            path: inclusion(&leaves, index),
-            root: root(&leaves),
-        }))
+            size: self.receipts.len(),
+            path: self.tree.path(index),
+            root: self.tree.root(),
+        })
     }
 }
 
-fn closed_or_not(sql: &mut dyn Sql, poll: i64) -> Result<Option<Poll>, Fault> {
-    let viewer = Viewer::default();
-    GetPoll { viewer, poll }.run(sql)
-}
-
-/// Every ballot in the order of the tree: see [`crate::polls::merkle`].
+/// Every ballot in the order of the tree: see [`crate::polls::leaf`].
 fn receipts(sql: &mut dyn Sql, poll: &Poll) -> Result<Vec<Receipt>, Fault> {
     let rows = sql.query(
         "SELECT b.code_hash, b.choice, b.weight, COALESCE(a.name, '')
-         FROM ballots b LEFT JOIN accounts a ON a.id = b.account WHERE b.poll = ?1
-         ORDER BY b.code_hash, b.choice, b.weight",
+         FROM ballots b LEFT JOIN accounts a ON a.id = b.account WHERE b.poll = ?1",
         &[poll.id.into()],
     )?;
     let receipts = rows.iter().map(|row| receipt(poll, row));
     let mut receipts = receipts.collect::<Result<Vec<_>, _>>()?;
-    // Voters who chose the same code and vote alike differ by name alone.
+    // Voters who chose the same code and vote alike differ by name alone, which is in the leaf.
     let order = |one: &Receipt| (one.code_hash, one.choice, one.weight, one.leaf);
-    receipts.sort_by_key(order);
+    receipts.sort_unstable_by_key(order);
     Ok(receipts)
 }
 
@@ -182,8 +168,4 @@ fn receipt(poll: &Poll, row: &Row) -> Result<Receipt, Fault> {
         name: name.to_owned(),
         leaf,
     })
-}
-
-fn leaves(receipts: &[Receipt]) -> Vec<Hash> {
-    receipts.iter().map(|receipt| receipt.leaf).collect()
 }

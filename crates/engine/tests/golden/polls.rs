@@ -4,7 +4,7 @@ use std::error::Error;
 
 use domain::names::Name;
 use domain::polls::queries::{GetPoll, ListDue, ListPolls, ListTallies, LiveTally, Poll, Viewer};
-use domain::polls::record::{GetProof, GetRecord, Proven, Receipt, Record};
+use domain::polls::record::{Found, GetRecord, Page, Proof, Receipt};
 use domain::polls::verdict::{Count, Tally, Verdict};
 use domain::polls::{Listed, Majority, NewPoll, Quorum, Voters};
 use domain::{Action, Query, Sql};
@@ -13,6 +13,22 @@ use crate::script::Line;
 use crate::show::{START_MS, hex, list, maybe, short, time};
 
 type Failed = Box<dyn Error>;
+
+/// A poll of all members, told from others by its number.
+pub fn sample(number: usize) -> Action {
+    let poll = NewPoll {
+        question: format!("¿{number}?"),
+        options: vec!["Sí".to_owned(), "No".to_owned()],
+        voters: Voters::Members,
+        live: true,
+        open_ballot: false,
+        opens_at_ms: None,
+        closes_at_ms: None,
+        quorum: None,
+        majority: Majority::Simple,
+    };
+    Action::CreatePoll { poll }
+}
 
 /// The action of a line about polls, if it is one.
 pub fn action(line: &Line, now_ms: i64) -> Result<Option<Action>, Failed> {
@@ -95,19 +111,19 @@ pub fn answer(
         }
         Line::Due => list(&ListDue { now_ms }.run(sql)?, |id| format!("poll {id}\n")),
         Line::PollRecord { poll, from, limit } => {
-            let query = GetRecord {
-                poll: *poll,
-                from: from.unwrap_or(0),
-                limit: limit.unwrap_or(10_000),
-            };
-            maybe(&query.run(sql)?, record)
+            let query = GetRecord { poll: *poll };
+            let (from, limit) = (from.unwrap_or(0), limit.unwrap_or(10_000));
+            match query.run(sql)? {
+                Found::Record(record) => page(&record.page(from, limit)),
+                other => format!("{other:?}\n"),
+            }
         }
         Line::Proof { poll, code } => {
-            let query = GetProof {
-                poll: *poll,
-                code_hash: hashed(code),
-            };
-            proven(&query.run(sql)?)
+            let query = GetRecord { poll: *poll };
+            match query.run(sql)? {
+                Found::Record(record) => maybe(&record.proof(&hashed(code)), proof),
+                other => format!("{other:?}\n"),
+            }
         }
         _ => return Ok(None),
     }))
@@ -242,15 +258,14 @@ fn live_tally(live: &LiveTally) -> String {
     format!("poll {}: {}\n", live.poll, tally(&options, &live.tally))
 }
 
-fn record(record: &Record) -> String {
-    let root = record
+fn page(page: &Page<'_>) -> String {
+    let root = page
         .root
         .map_or(String::new(), |root| format!("root {}\n", hex(&root)));
-    let next = record
+    let next = page
         .next
         .map_or(String::new(), |next| format!("next {next}\n"));
-    let state = record.poll.state;
-    format!("{state:?}\n{root}{}{next}", list(&record.receipts, receipt))
+    format!("{root}{}{next}", list(page.receipts, receipt))
 }
 
 fn receipt(receipt: &Receipt) -> String {
@@ -264,19 +279,14 @@ fn receipt(receipt: &Receipt) -> String {
     )
 }
 
-fn proven(proven: &Proven) -> String {
-    match proven {
-        Proven::Proof(proof) => {
-            let path: Vec<String> = proof.path.iter().map(hex).collect();
-            format!(
-                "{}number {} of {}, path {}, root {}\n",
-                receipt(&proof.receipt),
-                proof.index,
-                proof.size,
-                path.join(" "),
-                hex(&proof.root)
-            )
-        }
-        other => format!("{other:?}\n"),
-    }
+fn proof(proof: &Proof) -> String {
+    let path: Vec<String> = proof.path.iter().map(hex).collect();
+    format!(
+        "{}number {} of {}, path {}, root {}\n",
+        receipt(&proof.receipt),
+        proof.index,
+        proof.size,
+        path.join(" "),
+        hex(&proof.root)
+    )
 }

@@ -271,6 +271,11 @@ pub enum Line {
     SaidAgo(Span),
     /// Adds this many areas.
     ManyAreas(usize),
+    /// A member makes this many polls.
+    ManyPolls {
+        author: String,
+        count: usize,
+    },
     /// Rows that are still there of an area, by its id.
     Remains(i64),
     /// The state hash, and a hash of all that is stored.

@@ -355,6 +355,13 @@ impl<'d> Story<'d> {
                     self.apply(Actor::System, None, action)?.result.unwrap();
                 }
             }
+            Line::ManyPolls { author, count } => {
+                for number in 1..=*count {
+                    let action = polls::sample(number);
+                    let actor = Actor::Session(token(author));
+                    self.apply(actor, None, action)?.result.unwrap();
+                }
+            }
             Line::ManyBets {
                 lottery,
                 agency,

@@ -3,10 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use domain::command::Thing;
 use domain::polls::queries::{GetPoll, ListTallies, State, Viewer};
-use domain::polls::record::GetRecord;
+use domain::polls::record::{Found, GetRecord};
 use domain::polls::verdict::{Count, Tally};
-use domain::{Action, Outcome, Proposal, Query, Reply};
+use domain::polls::{
+    BALLOTS_MAX, Majority, NewPoll, POLLS_MAX, POLLS_PER_AUTHOR_MAX, RUNNING_MAX, Voters,
+};
+use domain::{Action, Actor, Outcome, Proposal, Query, Rejection, Reply};
 
 use crate::random::{self, Rng};
 use crate::world::World;
@@ -102,12 +106,11 @@ fn check(world: &mut World, naive: &Naive, at: &str) -> usize {
             assert_eq!(live.tally, expected, "{at} poll {id}");
         }
         if poll.state == State::Closed {
-            let record = GetRecord {
-                poll: id,
-                from: 0,
-                limit: 10_000,
+            let query = GetRecord { poll: id };
+            let Found::Record(record) = query.run(&mut world.sql()).unwrap() else {
+                panic!("{at} poll {id} is closed");
             };
-            let record = record.run(&mut world.sql()).unwrap().unwrap();
+            let record = record.page(0, 10_000);
             let total = expected.total();
             assert_eq!(record.receipts.len() as i64, total.ballots, "{at}");
             let weight: i64 = record.receipts.iter().map(|one| one.weight).sum();
@@ -116,4 +119,93 @@ fn check(world: &mut World, naive: &Naive, at: &str) -> usize {
         }
     }
     closed
+}
+
+fn by(account: i64, action: Action) -> Proposal {
+    let at_ms = i64::MAX;
+    Proposal {
+        actor: Actor::OnBehalf { account, at_ms },
+        request: None,
+        action,
+    }
+}
+
+/// A poll in a line.
+fn new_poll(voters: Voters) -> Action {
+    let poll = NewPoll {
+        question: "¿Gatos o perros?".to_owned(),
+        options: vec!["Gatos".to_owned(), "Perros".to_owned()],
+        voters,
+        live: true,
+        open_ballot: false,
+        opens_at_ms: None,
+        closes_at_ms: None,
+        quorum: None,
+        majority: Majority::Simple,
+    };
+    Action::CreatePoll { poll }
+}
+
+#[test]
+fn a_poll_that_is_full_takes_nobody_new_and_changes_go_on() {
+    let mut world = World::begun();
+    world
+        .apply(&by(2, new_poll(Voters::Anyone)))
+        .result
+        .unwrap();
+    // As if almost as many as may had voted.
+    world.run(&format!(
+        "UPDATE poll_options SET ballots = {} WHERE number = 0",
+        BALLOTS_MAX - 1
+    ));
+    let mut vote = |account, choice| {
+        let ballot = Action::CastBallot {
+            poll: 1,
+            choice: Some(choice),
+            code_hash: [7; 32],
+            voter: None,
+        };
+        world.apply(&by(account, ballot)).result
+    };
+    assert!(vote(2, 1).is_ok(), "there is room for one");
+    let full = Rejection::LimitReached {
+        what: Thing::Ballot,
+        limit: BALLOTS_MAX,
+    };
+    assert_eq!(vote(3, 1), Err(full));
+    assert!(matches!(
+        vote(2, 2),
+        Ok(Reply::Ballot { changed: true, .. })
+    ));
+}
+
+/// Makes the polls from 1 to `count` as if `author` had.
+fn made(world: &mut World, author: i64, count: i64, running: bool) {
+    let running = i64::from(running);
+    world.run(&format!(
+        "DELETE FROM polls;
+         WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+         INSERT INTO polls SELECT i, {author}, '¿?', 2, 0, 1, 0, 0, 0, NULL, NULL, NULL, NULL, 0,
+             0, 0, {running} FROM n"
+    ));
+}
+
+#[test]
+fn polls_are_bounded_in_all_and_for_each_author() {
+    let mut world = World::begun();
+    let create = by(2, new_poll(Voters::Members));
+    let full = |limit| {
+        let what = Thing::Poll;
+        Err(Rejection::LimitReached { what, limit })
+    };
+    made(&mut world, 3, RUNNING_MAX, true);
+    assert_eq!(world.apply(&create).result, full(RUNNING_MAX));
+    made(&mut world, 3, RUNNING_MAX, false);
+    assert!(world.apply(&create).result.is_ok(), "the others are over");
+    made(&mut world, 2, POLLS_PER_AUTHOR_MAX, false);
+    assert_eq!(world.apply(&create).result, full(POLLS_PER_AUTHOR_MAX));
+    made(&mut world, 3, POLLS_MAX - 1, false);
+    let id = POLLS_MAX;
+    assert_eq!(world.apply(&create).result, Ok(Reply::Poll { id }));
+    assert_eq!(world.apply(&create).result, full(POLLS_MAX));
 }

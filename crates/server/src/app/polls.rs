@@ -1,12 +1,16 @@
 //! Polls: who looks, who votes, and as whom.
 
+use std::sync::Arc;
+
 use domain::accounts::Member;
-use domain::polls::queries::{GetPoll, Poll, Viewer, VotersKind};
+use domain::polls::queries::{GetPoll, Poll, State, Viewer, VotersKind};
+use domain::polls::record::{Found, GetRecord, Record};
 use domain::{Action, Query, Reply};
 use engine::{Position, Served};
 use sha2::{Digest, Sha256};
 
 use super::{App, Caller, Written, now_ms, odd_reply};
+use crate::polls::not_final;
 use crate::problem::Trouble;
 
 /// A code or a voter's secret has at least this many characters: 96 bits in base64 …
@@ -133,6 +137,31 @@ impl App {
         let found = found.ok_or_else(|| Trouble::not_found("poll"))?;
         Ok(Served {
             value: (me, found),
+            position,
+        })
+    }
+
+    /// The poll, which whoever asks may see, and the record of its final ballots.
+    pub async fn poll_record(
+        &self,
+        caller: &Caller,
+        poll: i64,
+    ) -> Result<Served<(Poll, Arc<Record>)>, Trouble> {
+        let Served {
+            value: (_, found),
+            position,
+        } = self.poll(caller, None, poll).await?;
+        if found.state != State::Closed {
+            return Err(not_final());
+        }
+        let read = async || match self.read(caller, GetRecord { poll }).await?.value {
+            Found::Record(record) => Ok(record),
+            Found::NotClosed => Err(not_final()),
+            Found::NoPoll => Err(Trouble::not_found("poll")),
+        };
+        let record = self.records.get(poll, read).await?;
+        Ok(Served {
+            value: (found, record),
             position,
         })
     }

@@ -3,7 +3,7 @@
 use api::types::{self, PollMajority, PollVoters};
 use domain::names::Name;
 use domain::polls::queries::{LiveTally, OwnBallot, Poll, State, VotersKind};
-use domain::polls::record::{Proof, Receipt, Record};
+use domain::polls::record::{Page, Proof, Receipt};
 use domain::polls::verdict::{Count, Tally};
 use domain::polls::{Listed, Majority, NewPoll, Quorum, Voters};
 use jiff::Timestamp;
@@ -181,67 +181,44 @@ pub(crate) fn result(poll: &Poll) -> Result<types::PollResult, Trouble> {
     })
 }
 
-/// A record that is there: a problem while the poll is not closed.
-pub(crate) fn closed_record(record: Record) -> Result<Record, Trouble> {
-    match record.poll.state {
-        State::Closed => Ok(record),
-        State::Planned | State::Open => Err(not_final()),
-    }
-}
-
-fn not_final() -> Trouble {
+/// The problem while the ballots may still change.
+pub(crate) fn not_final() -> Trouble {
     Trouble::new(
         Kind::ResultHidden,
         "the ballots are published after the poll's close",
     )
 }
 
-/// A page of a record.
-pub(crate) fn record(record: Record) -> Result<types::PollRecord, Trouble> {
+/// A page of the record of a poll.
+pub(crate) fn record(poll: &Poll, page: Page<'_>) -> Result<types::PollRecord, Trouble> {
     Ok(types::PollRecord {
-        result: result(&record.poll)?,
-        receipts: record.receipts.into_iter().map(receipt).collect(),
-        root: record.root.map(|root| hex(&root)),
-        next: record.next,
+        result: result(poll)?,
+        receipts: page.receipts.iter().map(receipt).collect(),
+        root: page.root.map(|root| hex(&root)),
+        next: page.next,
     })
 }
 
-fn receipt(receipt: Receipt) -> types::BallotReceipt {
+fn receipt(receipt: &Receipt) -> types::BallotReceipt {
     types::BallotReceipt {
         code_hash: hex(&receipt.code_hash),
         choice: receipt.choice.map(i64::from),
         weight: receipt.weight,
-        name: receipt.name,
+        name: receipt.name.clone(),
         leaf: hex(&receipt.leaf),
     }
 }
 
-/// What there is to prove about a ballot.
-pub(crate) fn proof(
-    poll: i64,
-    proven: domain::polls::record::Proven,
-) -> Result<types::BallotProof, Trouble> {
-    use domain::polls::record::Proven;
-    let Proof {
-        receipt: ballot,
-        index,
-        size,
-        path,
-        root,
-    } = match proven {
-        Proven::NoPoll => return Err(Trouble::not_found("poll")),
-        Proven::NoBallot => return Err(Trouble::not_found("ballot")),
-        Proven::NotClosed => return Err(not_final()),
-        Proven::Proof(proof) => proof,
-    };
-    Ok(types::BallotProof {
+/// The proof that a ballot was counted.
+pub(crate) fn proof(poll: i64, proof: &Proof) -> types::BallotProof {
+    types::BallotProof {
         poll,
-        receipt: receipt(ballot),
-        index: index as i64,
-        size: size as i64,
-        path: path.iter().map(hex).collect(),
-        root: hex(&root),
-    })
+        receipt: receipt(&proof.receipt),
+        index: proof.index as i64,
+        size: proof.size as i64,
+        path: proof.path.iter().map(hex).collect(),
+        root: hex(&proof.root),
+    }
 }
 
 /// A hash in hexadecimal.

@@ -107,6 +107,7 @@ fn noun(thing: Thing) -> &'static str {
         Thing::Bet => "bet",
         Thing::Receipt => "receipt",
         Thing::Poll => "poll",
+        Thing::Ballot => "ballot",
     }
 }
 

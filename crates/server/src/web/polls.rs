@@ -283,6 +283,15 @@ fn honesty(visit: &Visit, poll: &Poll) -> Markup {
             "Votación abierta: el registro dice quién votó qué.",
             "An open ballot: the record says who voted what.",
         )
+    } else if poll.voters == VotersKind::Listed {
+        visit.t(
+            "El registro público no da nombres, pero sí el peso de cada voto: un peso que solo \
+             tiene una persona dice qué votó. No es un voto secreto: quien administra un nodo \
+             puede ver qué votó cada cual.",
+            "The public record gives no names, but it gives each ballot's weight: a weight that \
+             only one voter has tells what that voter chose. This is not a secret ballot: whoever \
+             runs a node can see who voted what.",
+        )
     } else {
         visit.t(
             "El registro público no da nombres, pero no es un voto secreto: quien administra un \

@@ -90,6 +90,30 @@ async fn anybody_votes_by_cookie_where_anyone_may() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_a_list_says_what_its_weights_give_away() {
+    let site = Site::start().await;
+    let ana = site.member("ana").await;
+    let list = json!([{ "name": "ana", "weight": 600 }]);
+    for more in [json!({}), json!({ "voters": "listed", "list": list })] {
+        let mut body = json!({ "question": "¿Ascensor?", "options": ["Sí", "No"] });
+        for (name, value) in more.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        assert_eq!(site.post("/v1/polls", Some(&ana), &body).await.status, 201);
+    }
+    let mut browser = Browser::signed_in(&site, "ana", PASSWORD).await;
+    let says = "un peso que solo tiene una persona dice qué votó";
+    let members = browser.get("/polls/1").await;
+    assert!(members.text().contains("no es un voto secreto"));
+    assert!(!members.text().contains(says), "all weigh alike");
+    let listed = browser.get("/polls/2").await;
+    is_a_good_page(&listed, "es");
+    assert!(listed.text().contains(says), "{}", listed.text());
+    assert!(listed.text().contains("No es un voto secreto"));
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_form_that_must_be_corrected_keeps_what_was_typed() {
     let site = Site::start().await;
     site.member("ana").await;

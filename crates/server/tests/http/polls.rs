@@ -188,6 +188,51 @@ async fn results_are_exported_as_csv() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_the_record_names_the_next_one_in_either_form() {
+    let site = Site::start().await;
+    let ana = site.member("ana").await;
+    let id = poll(&site, &ana, json!({ "voters": "anyone" })).await;
+    for number in 0..5 {
+        let secret = format!("{VOTER}-{number:03}");
+        let body = json!({ "choice": 1, "code": secret, "voter": secret });
+        assert_eq!(vote(&site, None, id, body).await.status, 200);
+    }
+    close(&site, &ana, id).await;
+    let whole = format!("/v1/polls/{id}/record?format=csv");
+    let whole = site.get(&whole, None).await;
+    assert_eq!(whole.header("link"), None, "there is no other page");
+    for format in ["csv", "json"] {
+        let mut path = Some(format!("/v1/polls/{id}/record?limit=2&format={format}"));
+        let (mut pages, mut rows) = (0, Vec::new());
+        while let Some(asked) = path.take() {
+            let page = site.get(&asked, None).await;
+            assert_eq!(page.status, 200, "{asked}");
+            let link = page.header("link").map(str::to_owned);
+            match format {
+                "csv" => rows.extend(page.text().lines().skip(1).map(str::to_owned)),
+                _ => {
+                    let page: PollRecord = read(&page);
+                    assert_eq!(page.next.is_some(), link.is_some(), "{asked}");
+                    rows.extend(page.receipts.into_iter().map(|one| one.leaf));
+                }
+            }
+            path = link.map(|link| {
+                let path = link.strip_prefix('<').unwrap();
+                path.strip_suffix(">; rel=\"next\"").unwrap().to_owned()
+            });
+            pages += 1;
+        }
+        assert_eq!(pages, 3);
+        let expected = whole.text().lines().skip(1).map(|row| match format {
+            "csv" => row.to_owned(),
+            _ => row.rsplit(',').next().unwrap().to_owned(),
+        });
+        assert_eq!(rows, expected.collect::<Vec<_>>());
+    }
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_may_not_look_or_vote_is_told_so() {
     let site = Site::start().await;
     let (ana, beto) = (site.member("ana").await, site.member("beto").await);

@@ -8,7 +8,7 @@
 mod ballots;
 mod watchers;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use super::interrupt;
 use super::load::{self, Measured, Until};
 use super::process::Scratch;
 use super::report::{Cell, Report, quantile};
+use super::streams::Progress;
 use super::system::{NODES, System as _};
 use ballots::{Caster, Voters};
 use watchers::Watchers;
@@ -140,13 +141,6 @@ fn vote(cluster: &Consorcio, args: &Args, poll: i64, voters: Voters) -> anyhow::
         measured,
     };
     load::drive(&addresses, clients, until)
-}
-
-/// What the probes tell the watchers.
-#[derive(Default)]
-pub(super) struct Progress {
-    pub acknowledged: AtomicU64,
-    pub over: AtomicBool,
 }
 
 /// How late the probes were on the screens, in milliseconds, and how many are missing.

@@ -1,41 +1,28 @@
 //! Those who watch a poll: event streams, and when each told how many probes were counted.
 
-use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::SocketAddr;
-use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, bail};
-use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token};
-
-use super::Progress;
 use crate::bench::consorcio::Consorcio;
-use crate::bench::interrupt;
+use crate::bench::streams::{Progress, Streams, subscribe};
 use crate::bench::system::System as _;
-
-/// What has not arrived this long after the last ballot is missed.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// How often the loop looks whether it is over when nothing arrives.
-const GLANCE: Duration = Duration::from_millis(50);
-
-/// Bytes read at once.
-const READ_BYTES: usize = 64 * 1024;
 
 /// All who watch.
 pub struct Watchers {
-    poll: Poll,
-    watchers: Vec<Watcher>,
+    streams: Streams<Watcher>,
+    arrived: Arrived,
+}
+
+/// What arrived in this measurement.
+#[derive(Default)]
+struct Arrived {
     /// Probes of earlier measurements.
     before: u64,
     /// When each probe arrived at each watcher that got it.
-    arrived: Vec<Vec<Instant>>,
-    deliveries: u64,
+    at: Vec<Vec<Instant>>,
 }
 
+#[derive(Default)]
 struct Watcher {
-    stream: TcpStream,
     /// The start of a message whose end has not come yet.
     rest: Vec<u8>,
     /// Probes it knows of.
@@ -45,94 +32,58 @@ struct Watcher {
 impl Watchers {
     /// Connects all of them, evenly to the nodes, and waits until each stream has begun.
     pub fn open(cluster: &Consorcio, of: i64, count: usize) -> anyhow::Result<Self> {
-        let poll = Poll::new()?;
         let addresses = cluster.addresses();
-        let mut watchers = Vec::new();
-        for number in 0..count {
-            interrupt::check()?;
+        let connect = |number: usize| {
             let address = addresses[number % addresses.len()];
-            let mut stream = subscribe(address, cluster.token(), of)?;
-            let registry = poll.registry();
-            registry.register(&mut stream, Token(number), Interest::READABLE)?;
-            watchers.push(Watcher {
-                stream,
-                rest: Vec::new(),
-                seen: 0,
-            });
-        }
+            let stream = subscribe(address, cluster.token(), &format!("poll={of}"))?;
+            Ok((stream, Watcher::default()))
+        };
         Ok(Watchers {
-            poll,
-            watchers,
-            before: 0,
-            arrived: Vec::new(),
-            deliveries: 0,
+            streams: Streams::open(count, connect)?,
+            arrived: Arrived::default(),
         })
     }
 
     /// Forgets what arrived before.
     pub fn begin(&mut self) {
-        let newest = self.watchers.iter().map(|watcher| watcher.seen).max();
-        self.before = newest.unwrap_or(0);
-        self.arrived = Vec::new();
-        self.deliveries = 0;
+        let newest = self.streams.readers().map(|watcher| watcher.seen).max();
+        self.arrived = Arrived {
+            before: newest.unwrap_or(0),
+            at: Vec::new(),
+        };
     }
 
     /// When each probe arrived, in the order of the probes.
     pub fn arrivals(&self) -> &[Vec<Instant>] {
-        &self.arrived
+        &self.arrived.at
     }
 
-    /// Notes what arrives until the last probe was cast and is everywhere, or [`GRACE`] has passed.
+    /// Notes what arrives until the last probe was cast and is everywhere.
     pub fn follow(&mut self, progress: &Progress) -> anyhow::Result<()> {
-        let mut events = Events::with_capacity(self.watchers.len().max(1));
-        let mut buffer = vec![0; READ_BYTES];
-        let mut over = None;
-        loop {
-            interrupt::check()?;
-            match self.poll.poll(&mut events, Some(GLANCE)) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                other => other?,
-            }
-            for event in &events {
-                self.receive(event.token().0, &mut buffer)?;
-            }
-            if progress.over.load(Ordering::Acquire) {
-                let since = *over.get_or_insert_with(Instant::now);
-                let probes = progress.acknowledged.load(Ordering::Acquire);
-                let all = self.deliveries >= probes * self.watchers.len() as u64;
-                if all || since.elapsed() > GRACE {
-                    return Ok(());
-                }
-            }
-        }
+        let arrived = &mut self.arrived;
+        self.streams.follow(progress, |watcher, bytes, now| {
+            let Some(seen) = watcher.take(bytes) else {
+                return 0;
+            };
+            let before = watcher.seen;
+            watcher.seen = before.max(seen);
+            arrived.note(before..seen, now)
+        })
     }
+}
 
-    fn receive(&mut self, number: usize, buffer: &mut [u8]) -> anyhow::Result<()> {
-        let watcher = &mut self.watchers[number];
-        loop {
-            match watcher.stream.read(buffer) {
-                Ok(0) => bail!("the node cut a watcher off"),
-                Ok(read) => {
-                    let now = Instant::now();
-                    if let Some(seen) = watcher.take(&buffer[..read]) {
-                        for probe in watcher.seen.max(self.before)..seen {
-                            let place = (probe - self.before) as usize;
-                            if self.arrived.len() <= place {
-                                self.arrived.resize_with(place + 1, Vec::new);
-                            }
-                            self.arrived[place].push(now);
-                            self.deliveries += 1;
-                        }
-                        watcher.seen = watcher.seen.max(seen);
-                    }
-                    if read < buffer.len() {
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(error) => return Err(error).context("a watcher's connection failed"),
+impl Arrived {
+    /// Notes that a watcher got these probes; answers how many of them are new.
+    fn note(&mut self, probes: std::ops::Range<u64>, now: Instant) -> u64 {
+        let probes = probes.start.max(self.before)..probes.end;
+        for probe in probes.clone() {
+            let place = (probe - self.before) as usize;
+            if self.at.len() <= place {
+                self.at.resize_with(place + 1, Vec::new);
             }
+            self.at[place].push(now);
         }
+        probes.end.saturating_sub(probes.start)
     }
 }
 
@@ -157,29 +108,6 @@ fn probes(message: &str) -> Option<u64> {
     after[..after.find(',')?].parse().ok()
 }
 
-/// Follows a poll, and returns once the answer has begun: then the node has noted the watcher.
-fn subscribe(address: SocketAddr, token: &str, poll: i64) -> anyhow::Result<TcpStream> {
-    let mut stream = std::net::TcpStream::connect(address)?;
-    let request = format!(
-        "GET /v1/events?poll={poll} HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: Bearer {token}\r\nAccept: text/event-stream\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        let mut byte = [0];
-        stream
-            .read_exact(&mut byte)
-            .context("a watcher was not answered")?;
-        head.push(byte[0]);
-    }
-    if !head.starts_with(b"HTTP/1.1 200") {
-        bail!("a watcher was refused: {}", String::from_utf8_lossy(&head));
-    }
-    stream.set_nonblocking(true)?;
-    Ok(TcpStream::from_std(stream))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,15 +122,7 @@ mod tests {
         };
         assert_eq!(probes(&tally(12)), Some(12));
         assert_eq!(probes(": alive"), None);
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").ok();
-        let address = listener.as_ref().and_then(|one| one.local_addr().ok());
-        let stream = address.and_then(|address| std::net::TcpStream::connect(address).ok());
-        let Some(stream) = stream else { return };
-        let mut watcher = Watcher {
-            stream: TcpStream::from_std(stream),
-            rest: Vec::new(),
-            seen: 0,
-        };
+        let mut watcher = Watcher::default();
         let text = format!(": alive\n\n{}{}", tally(3), tally(4));
         assert_eq!(watcher.take(&text.as_bytes()[..text.len() - 1]), Some(3));
         assert_eq!(watcher.take(b"\n"), Some(4));

@@ -29,7 +29,8 @@ pub struct Create {
     /// Anyone may vote, also without an account: a show of hands, no more
     #[arg(long, conflicts_with = "list")]
     anyone: bool,
-    /// Only these members may vote, with their weights [default: all members]
+    /// Only these members may vote, with their weights, which the record shows: one that only one
+    /// voter has names that voter [default: all members]
     #[arg(long, value_name = "NAME[:WEIGHT],…", value_delimiter = ',', value_parser = listed)]
     list: Vec<ListedVoter>,
     /// The result shows only after the close

@@ -19,7 +19,8 @@ Examples:
   consorcio poll verify record.json --code CODE   counts again, without asking any node
 
 A poll is named by its number. This is not a secret ballot: whoever runs a node can see who voted
-what.";
+what, and the record shows the weight of each ballot, so that a weight which only one voter has (as
+in ana:600,beto:400) tells everybody what that voter chose.";
 
 /// Polls: ask, vote, count, and count again
 #[derive(clap::Args)]

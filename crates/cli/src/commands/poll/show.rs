@@ -54,7 +54,9 @@ fn own(poll: &Poll) -> String {
 }
 
 fn label(options: &[String], number: i64) -> String {
-    let at = usize::try_from(number - 1).ok();
+    let at = number
+        .checked_sub(1)
+        .and_then(|at| usize::try_from(at).ok());
     let label = at.and_then(|at| options.get(at)).cloned();
     label.unwrap_or_default()
 }

@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use api::types::PollRecord;
-use api::verify::{Recount, check_proof, find, recount};
+use api::verify::{Recount, check_proof, find, option, recount};
 use serde_json::json;
 
 use crate::commands::Common;
@@ -40,7 +40,7 @@ impl Verify {
             match find(&record, code).first() {
                 Some((place, receipt)) => found.push(format!(
                     "The ballot of {code} is number {place}: {}.",
-                    option(&record, receipt.choice)
+                    label(&record, receipt.choice)
                 )),
                 None => counted
                     .faults
@@ -69,12 +69,11 @@ fn read(file: &PathBuf) -> Outcome<PollRecord> {
         .map_err(|error| Failure::failed(format!("{shown} is not a record: {error}")))
 }
 
-fn option(record: &PollRecord, choice: Option<i64>) -> &str {
-    let label = choice.and_then(|number| {
-        let at = usize::try_from(number - 1).ok()?;
-        record.result.options.get(at)
-    });
-    label.map_or("blank", String::as_str)
+fn label(record: &PollRecord, choice: Option<i64>) -> &str {
+    match choice {
+        None => "blank",
+        Some(_) => option(record, choice).unwrap_or("no option of this poll"),
+    }
 }
 
 fn tell(out: Output, record: &PollRecord, counted: &Recount, found: &[String]) -> Outcome {
@@ -82,6 +81,7 @@ fn tell(out: Output, record: &PollRecord, counted: &Recount, found: &[String]) -
         return out.json(&json!({
             "poll": record.result.poll,
             "tally": counted.tally,
+            "winner": counted.verdict.winner,
             "root": counted.root,
             "shared_codes": counted.shared_codes,
             "faults": counted.faults,
@@ -93,6 +93,7 @@ fn tell(out: Output, record: &PollRecord, counted: &Recount, found: &[String]) -
         let (ballots, weight) = (count.ballots, count.weight);
         out.line(&format!("  {label}: {ballots} ballots, weight {weight}"))?;
     }
+    out.line(&verdict(record, counted))?;
     out.line(&format!("Root {}", counted.root))?;
     if counted.shared_codes > 0 {
         let shared = counted.shared_codes;
@@ -104,6 +105,16 @@ fn tell(out: Output, record: &PollRecord, counted: &Recount, found: &[String]) -
     match counted.faults.is_empty() {
         true => out.line("The ballots add up to the result, and each has its place in the tree."),
         false => out.text(&counted.faults.join("\n")),
+    }
+}
+
+/// What the recounted ballots come to.
+fn verdict(record: &PollRecord, counted: &Recount) -> String {
+    let verdict = &counted.verdict;
+    match (option(record, verdict.winner), verdict.quorum_reached) {
+        (Some(winner), _) => format!("Adopted: {winner}"),
+        (None, Some(false)) => "Nothing is adopted: there is no quorum.".to_owned(),
+        (None, _) => "Nothing is adopted: no option has the majority.".to_owned(),
     }
 }
 
@@ -119,4 +130,29 @@ pub async fn proof(session: &mut Session, poll: i64, code: &str) -> Outcome {
         "The ballot is number {} of {}, and the proof holds.\nRoot {}",
         proof.index, proof.size, proof.root
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_choice_that_is_no_option_has_no_label() {
+        let result = json!({
+            "poll": 1, "question": "¿?", "options": ["Sí", "No"], "final": true,
+            "open_ballot": false, "majority": "simple", "majority_reached": false, "leading": [],
+            "tally": {
+                "total": { "ballots": 0, "weight": 0 }, "blank": { "ballots": 0, "weight": 0 },
+                "options": [{ "ballots": 0, "weight": 0 }, { "ballots": 0, "weight": 0 }],
+            },
+        });
+        let record = json!({ "result": result, "receipts": [] });
+        let record: PollRecord = serde_json::from_value(record).unwrap();
+        assert_eq!(label(&record, Some(2)), "No");
+        assert_eq!(label(&record, None), "blank");
+        for odd in [i64::MIN, 0, 3, i64::MAX] {
+            assert_eq!(label(&record, Some(odd)), "no option of this poll");
+        }
+    }
 }

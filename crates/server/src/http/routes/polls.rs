@@ -6,10 +6,9 @@ use api::types::{
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::polls::queries::{ListPolls, Viewer};
-use domain::polls::record::{GetProof, GetRecord};
 use domain::{Action, Reply};
 use engine::{Position, Served};
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE, LINK};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -103,7 +102,8 @@ pub(super) async fn get(
 ///
 /// One a voter; the newest counts. Exactly one of `choice` and `blank` is given. The answer's leaf
 /// is the receipt: with the code it is found in the record once the poll is closed. The record on
-/// the nodes links a member to a choice: this is not a secret ballot.
+/// the nodes links a member to a choice, and the public record shows what each ballot weighs: this
+/// is not a secret ballot.
 #[utoipa::path(put, path = "/v1/polls/{poll}/ballot", tag = "polls",
     params(("poll" = i64, Path, description = "Id of the poll")),
     security((), ("session" = [])),
@@ -199,7 +199,11 @@ pub(super) async fn result(
 /// The record of a closed poll
 ///
 /// Every final ballot under the hash of its voter's code, as JSON or as CSV: what `consorcio poll
-/// verify` recounts. It names members only if the poll said that the ballot is open.
+/// verify` recounts. It names members only if the poll said that the ballot is open. It always
+/// shows what each ballot weighs, so in a weighted list a weight that only one voter has names that
+/// voter. A page that is not the last has a header `Link: <…>; rel="next"` (RFC 8288), in either
+/// form; a record in CSV is whole only with all its pages, each of which begins with the row of
+/// names.
 #[utoipa::path(get, path = "/v1/polls/{poll}/record", tag = "polls",
     params(
         ("poll" = i64, Path, description = "Id of the poll"),
@@ -220,16 +224,27 @@ pub(super) async fn record(
     let from = query.number("from", 0..=i64::MAX)?.unwrap_or(0);
     let limit = query.number("limit", 1..=RECORD_PAGE_MAX)?;
     let limit = limit.unwrap_or(RECORD_PAGE_MAX) as u32;
-    app.poll(&caller, None, poll).await?;
-    let question = move |_| GetRecord { poll, from, limit };
     let Served {
-        value: (_, found),
+        value: (found, record),
         position,
-    } = app.ask_polls(&caller, None, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("poll"))?;
-    let record = polls::record(polls::closed_record(found)?)?;
-    let name = format!("poll-{poll}-record.csv");
-    Ok(as_asked(as_csv, position, &name, record))
+    } = app.poll_record(&caller, poll).await?;
+    let record = polls::record(&found, record.page(from, limit))?;
+    let next = record.next;
+    let name = match (from, next) {
+        (0, None) => format!("poll-{poll}-record.csv"),
+        _ => format!("poll-{poll}-record-from-{from}.csv"),
+    };
+    let mut response = as_asked(as_csv, position, &name, record);
+    if let Some(next) = next {
+        let format = if as_csv { "csv" } else { "json" };
+        let link = format!(
+            "</v1/polls/{poll}/record?from={next}&limit={limit}&format={format}>; rel=\"next\""
+        );
+        if let Ok(link) = HeaderValue::try_from(link) {
+            response.headers_mut().insert(LINK, link);
+        }
+    }
+    Ok(response)
 }
 
 /// The proof that a ballot was counted
@@ -251,13 +266,13 @@ pub(super) async fn proof(
     let missing = || Trouble::field("code", "say whose ballot");
     let code = query.text("code")?.ok_or_else(missing)?;
     let code_hash = Sha256::digest(code.as_bytes()).into();
-    app.poll(&caller, None, poll).await?;
-    let question = move |_| GetProof { poll, code_hash };
     let Served {
-        value: (_, proven),
+        value: (_, record),
         position,
-    } = app.ask_polls(&caller, None, question).await?;
-    Ok(Answer::ok(position, polls::proof(poll, proven)?))
+    } = app.poll_record(&caller, poll).await?;
+    let proof = record.proof(&code_hash);
+    let proof = proof.ok_or_else(|| Trouble::not_found("ballot"))?;
+    Ok(Answer::ok(position, polls::proof(poll, &proof)))
 }
 
 fn wants_csv(query: &Pairs, headers: &HeaderMap) -> Result<bool, Trouble> {

@@ -275,8 +275,10 @@ fn who(visit: &Visit, draft: &Draft<'_>) -> Markup {
             }
             span class="hint" id="list-hint" {
                 (visit.t(
-                    "Un socio en cada línea; si pesa más de un voto, el peso detrás: ana 3",
-                    "One member a line; with its weight behind if that is not 1: ana 3",
+                    "Un socio en cada línea; si pesa más de un voto, el peso detrás: ana 3. El \
+                     registro muestra los pesos: uno que solo tiene una persona dice qué votó.",
+                    "One member a line; with its weight behind if that is not 1: ana 3. The \
+                     record shows the weights: one that only one voter has names that voter.",
                 ))
             }
         }

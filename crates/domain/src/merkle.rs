@@ -11,6 +11,9 @@
 //!       /   \     /   \            the complete trees at the end of the frontier
 //!      .     .   b     c = leaf 6
 //! ```
+//!
+//! A tree that grows keeps its [`Frontier`] (a lottery's batches); one that is complete and asked
+//! for many paths is kept whole, as a [`Tree`] (a closed poll's ballots).
 
 use sha2::{Digest, Sha256};
 
@@ -88,6 +91,42 @@ impl Frontier {
     }
 }
 
+/// A tree kept whole, level by level from the leaves up: a path is looked up, not computed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// A hash without a neighbour stands in the level above as it is.
+    levels: Vec<Vec<Hash>>,
+}
+
+impl Tree {
+    /// The tree over leaf hashes in their order.
+    pub fn over(leaves: Vec<Hash>) -> Self {
+        let mut levels = vec![leaves];
+        while let Some(below) = levels.last().filter(|level| level.len() > 1) {
+            let pairs = below.chunks(2).map(|pair| match pair {
+                [left, right] => node(left, right),
+                _ => pair[0],
+            });
+            let above = pairs.collect();
+            levels.push(above);
+        }
+        Tree { levels }
+    }
+
+    /// Its root. That of no leaves is SHA-256 of nothing.
+    pub fn root(&self) -> Hash {
+        let root = self.levels.last().and_then(|level| level.first());
+        root.copied().unwrap_or_else(|| Sha256::digest([]).into())
+    }
+
+    /// The audit path of the leaf at `index`: the hashes beside its way to the root, from below.
+    pub fn path(&self, index: usize) -> Vec<Hash> {
+        let beside = (0..).zip(&self.levels);
+        let beside = beside.filter_map(|(height, level)| level.get((index >> height) ^ 1));
+        beside.copied().collect()
+    }
+}
+
 /// The root of a tree over these leaves (hashes, not data).
 pub fn root(leaves: &[Hash]) -> Hash {
     let mut frontier = Frontier::default();
@@ -150,7 +189,7 @@ pub fn includes(root: &Hash, size: u64, index: u64, leaf: &Hash, path: &[Hash]) 
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Frontier, Hash, includes, leaf, node, path, root};
+    use super::{Frontier, Hash, Tree, includes, leaf, node, path, root};
 
     fn leaves(count: usize) -> Vec<Hash> {
         (0..count).map(|at| leaf(&at.to_be_bytes())).collect()
@@ -213,6 +252,8 @@ mod tests {
         ];
         for (size, expected) in known {
             assert_eq!(hex(root(&leaves[..size])), expected, "{size} leaves");
+            let tree = Tree::over(leaves[..size].to_vec());
+            assert_eq!(hex(tree.root()), expected, "{size} leaves");
         }
     }
 
@@ -222,8 +263,11 @@ mod tests {
             let leaves = leaves(size);
             let root = root(&leaves);
             assert_eq!(root, defined(&leaves));
+            let tree = Tree::over(leaves.clone());
+            assert_eq!(tree.root(), root);
             for at in 0..size {
                 let path = path(at, &leaves);
+                assert_eq!(tree.path(at), path, "{at} of {size}");
                 let proven = |index: usize, leaf: &Hash, path: &[Hash]| {
                     includes(&root, size as u64, index as u64, leaf, path)
                 };
