@@ -1,5 +1,6 @@
 //! At the same index all nodes must have the same state hash. A node that differs from a majority
-//! of the voters takes itself out: it answers nothing more, and leaves the lead to another.
+//! of the voters takes itself out: it answers nothing more, ends what follows its events, and
+//! leaves the lead to another.
 //!
 //! ```text
 //!   pulse of another: index 7, hash b ─┐
@@ -9,7 +10,6 @@
 //! The hash is a chain, so a difference stays, and is found at any later index that both know.
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use openraft_rt::AsyncRuntime;
 
@@ -70,7 +70,8 @@ impl<E: Env> Node<E> {
             differing += usize::from(known.differs && voters.contains(id));
         }
         // More than half of all voters, so that it is this node that is wrong.
-        if differing > voters.len() / 2 && !self.inner.outvoted.swap(true, Ordering::Relaxed) {
+        if differing > voters.len() / 2 && !self.is_outvoted() {
+            self.inner.outvoted.cancel();
             tracing::error!(
                 "the state of this node differs from that of a majority: it serves nothing any \
                  more. Stop it, move its data directory away and join it anew"
@@ -83,7 +84,7 @@ impl<E: Env> Node<E> {
     /// True once the state of this node was found to differ from that of a majority. It stays so
     /// until the process ends.
     pub fn is_outvoted(&self) -> bool {
-        self.inner.outvoted.load(Ordering::Relaxed)
+        self.inner.outvoted.is_cancelled()
     }
 
     /// True if another node's state was last found to differ from this node's.
