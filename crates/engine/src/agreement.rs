@@ -9,6 +9,9 @@
 //!
 //! The hash is a chain, so a difference stays, and is found at any later index that both know.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 
 use openraft_rt::AsyncRuntime;
@@ -77,6 +80,9 @@ impl<E: Env> Node<E> {
                  more. Stop it, move its data directory away and join it anew"
             );
             self.raft().runtime_config().elect(false);
+        }
+        // Until it is done: who was asked to take over may have been gone, or behind.
+        if self.is_outvoted() && self.leader() == Leader::Me {
             drop(E::Runtime::spawn(leave_the_lead(self.clone())));
         }
     }
@@ -95,50 +101,17 @@ impl<E: Env> Node<E> {
     }
 }
 
+/// Asks another to take over, the one that most likely can.
 async fn leave_the_lead<E: Env>(node: Node<E>) {
     let others = node
         .raft()
         .voter_ids()
         .filter(|id| *id != node.identity().id);
-    let successor = others.max_by_key(|id| node.last_pulse(*id).map_or(0, |pulse| pulse.applied));
-    let Some(successor) = successor.filter(|_| node.leader() == Leader::Me) else {
+    let applied = |id| node.last_pulse(id).map_or(0, |pulse| pulse.applied);
+    let Some(successor) = others.max_by_key(|id| (node.is_alive(*id), applied(*id))) else {
         return;
     };
     if let Err(error) = node.raft().trigger().transfer_leader(successor).await {
         tracing::warn!(%error, "leadership could not be handed over");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::LogId;
-    use domain::StateHash;
-    use openraft::impls::leader_id_std::LeaderId;
-    use openraft::vote::RaftLeaderIdExt as _;
-
-    fn standing(index: u64) -> Standing {
-        Standing {
-            applied: Some(LogId::new(LeaderId::new_committed(1, 1), index)),
-            committed: None,
-            hash: StateHash([index as u8; 32]),
-        }
-    }
-
-    #[test]
-    fn a_trail_knows_its_last_places_and_is_bounded() {
-        let mut trail = Trail::default();
-        trail.note(&Standing::default());
-        for index in (0..3 * TRAIL_MAX as u64).step_by(2) {
-            trail.note(&standing(index));
-            trail.note(&standing(index));
-        }
-        assert_eq!(trail.0.len(), TRAIL_MAX);
-        let newest = 3 * TRAIL_MAX as u64 - 2;
-        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
-        assert_eq!(trail.at(newest - 1), None, "it did not stop there");
-        assert_eq!(trail.at(0), None, "long ago");
-        trail.note(&standing(newest - 10));
-        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
     }
 }
