@@ -9,14 +9,16 @@ use openraft::impls::leader_id_std::LeaderId;
 use openraft::raft::TransferLeaderRequest;
 use openraft::vote::RaftLeaderIdExt as _;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::{Leader, Standing, TRAIL_MAX, Trail};
 use crate::identity::JoinToken;
 use crate::options::{Options, Tuning};
 use crate::peers::server::answer;
-use crate::peers::wire::{Request, Response};
+use crate::peers::wire::{Proposed, Request, Response};
 use crate::production::Production;
 use crate::types::{LogId, Vote};
+use crate::writes::{Claim, Group, give_up};
 use crate::{Engine, WriteError};
 
 fn standing(index: u64) -> Standing {
@@ -112,4 +114,44 @@ async fn an_outvoted_node_takes_over_from_nobody() {
         Response::TransferLeader(_)
     ));
     node.stop().await;
+}
+
+/// A group that has waited in the queue, and where its answer comes.
+fn waiting(forwarded: bool) -> (Group, Answer) {
+    let (reply, answer) = oneshot::channel();
+    let group = Group {
+        proposals: vec![vec![1].into()],
+        repeatable: true,
+        forwarded,
+        claim: Claim::default(),
+        reply,
+    };
+    (group, answer)
+}
+
+type Answer = oneshot::Receiver<Result<Proposed, WriteError>>;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_when_a_node_is_outvoted_is_not_proposed() {
+    let dir = tempfile::tempdir().unwrap();
+    let node = start("n1", dir.path(), None).await;
+    node.inner.outvoted.cancel();
+    let (own, own_answer) = waiting(false);
+    let (forwarded, forwarded_answer) = waiting(true);
+    for group in [own, forwarded] {
+        node.inner.queue.send(group).unwrap();
+    }
+    let refused = own_answer.await.unwrap().unwrap_err();
+    assert_eq!(refused, WriteError::Outvoted);
+    let refused = forwarded_answer.await.unwrap().unwrap_err();
+    assert_eq!(refused, WriteError::NoLeader, "its sender asks elsewhere");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_proposed_stays_in_doubt() {
+    let (group, answer) = waiting(false);
+    give_up(vec![group], &WriteError::Outvoted, true);
+    let refused = answer.await.unwrap().unwrap_err();
+    assert_eq!(refused, WriteError::OutcomeUnknown);
 }
