@@ -1,5 +1,6 @@
 //! At the same index all nodes must have the same state hash. A node that differs from a majority
-//! of the voters takes itself out: it answers nothing more, and leaves the lead to another.
+//! of the voters takes itself out: it answers nothing more, ends what follows its events, and
+//! leaves the lead to another.
 //!
 //! ```text
 //!   pulse of another: index 7, hash b ─┐
@@ -8,8 +9,10 @@
 //!
 //! The hash is a chain, so a difference stays, and is found at any later index that both know.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 
 use openraft_rt::AsyncRuntime;
 
@@ -70,12 +73,16 @@ impl<E: Env> Node<E> {
             differing += usize::from(known.differs && voters.contains(id));
         }
         // More than half of all voters, so that it is this node that is wrong.
-        if differing > voters.len() / 2 && !self.inner.outvoted.swap(true, Ordering::Relaxed) {
+        if differing > voters.len() / 2 && !self.is_outvoted() {
+            self.inner.outvoted.cancel();
             tracing::error!(
                 "the state of this node differs from that of a majority: it serves nothing any \
                  more. Stop it, move its data directory away and join it anew"
             );
             self.raft().runtime_config().elect(false);
+        }
+        // Until it is done: who was asked to take over may have been gone, or behind.
+        if self.is_outvoted() && self.leader() == Leader::Me {
             drop(E::Runtime::spawn(leave_the_lead(self.clone())));
         }
     }
@@ -83,7 +90,7 @@ impl<E: Env> Node<E> {
     /// True once the state of this node was found to differ from that of a majority. It stays so
     /// until the process ends.
     pub fn is_outvoted(&self) -> bool {
-        self.inner.outvoted.load(Ordering::Relaxed)
+        self.inner.outvoted.is_cancelled()
     }
 
     /// True if another node's state was last found to differ from this node's.
@@ -94,50 +101,17 @@ impl<E: Env> Node<E> {
     }
 }
 
+/// Asks another to take over, the one that most likely can.
 async fn leave_the_lead<E: Env>(node: Node<E>) {
     let others = node
         .raft()
         .voter_ids()
         .filter(|id| *id != node.identity().id);
-    let successor = others.max_by_key(|id| node.last_pulse(*id).map_or(0, |pulse| pulse.applied));
-    let Some(successor) = successor.filter(|_| node.leader() == Leader::Me) else {
+    let applied = |id| node.last_pulse(id).map_or(0, |pulse| pulse.applied);
+    let Some(successor) = others.max_by_key(|id| (node.is_alive(*id), applied(*id))) else {
         return;
     };
     if let Err(error) = node.raft().trigger().transfer_leader(successor).await {
         tracing::warn!(%error, "leadership could not be handed over");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::LogId;
-    use domain::StateHash;
-    use openraft::impls::leader_id_std::LeaderId;
-    use openraft::vote::RaftLeaderIdExt as _;
-
-    fn standing(index: u64) -> Standing {
-        Standing {
-            applied: Some(LogId::new(LeaderId::new_committed(1, 1), index)),
-            committed: None,
-            hash: StateHash([index as u8; 32]),
-        }
-    }
-
-    #[test]
-    fn a_trail_knows_its_last_places_and_is_bounded() {
-        let mut trail = Trail::default();
-        trail.note(&Standing::default());
-        for index in (0..3 * TRAIL_MAX as u64).step_by(2) {
-            trail.note(&standing(index));
-            trail.note(&standing(index));
-        }
-        assert_eq!(trail.0.len(), TRAIL_MAX);
-        let newest = 3 * TRAIL_MAX as u64 - 2;
-        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
-        assert_eq!(trail.at(newest - 1), None, "it did not stop there");
-        assert_eq!(trail.at(0), None, "long ago");
-        trail.note(&standing(newest - 10));
-        assert_eq!(trail.at(newest), Some([newest as u8; 32]));
     }
 }

@@ -92,8 +92,8 @@ pub(crate) struct Inner<E: Env> {
     recovered: AtomicBool,
     /// True once members of another cluster have looked for one of theirs here.
     pub missed: AtomicBool,
-    /// True once this node's state differs from a majority's.
-    pub outvoted: AtomicBool,
+    /// Cancelled once this node's state differs from a majority's.
+    pub outvoted: CancellationToken,
     pub failure: Failure,
     pub stopping: CancellationToken,
 }
@@ -156,7 +156,7 @@ impl<E: Env> Node<E> {
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
                 missed: AtomicBool::new(false),
-                outvoted: AtomicBool::new(false),
+                outvoted: CancellationToken::new(),
                 failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),

@@ -6,7 +6,8 @@ use std::time::Duration;
 use domain::{Event, Query};
 use openraft::raft::ReadPolicy;
 use openraft_rt::AsyncRuntime;
-use tokio::sync::broadcast;
+use tokio::sync::broadcast::{self, error::RecvError};
+use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Consistency, Position, ReadError, Served};
 use crate::env::Env;
@@ -102,11 +103,12 @@ impl<E: Env> Node<E> {
         Some(read.log_id().index)
     }
 
-    /// Follows the events that are applied from now on.
+    /// Follows the events that are applied from now on, until the node stops or is outvoted.
     pub fn watch(&self) -> Watch {
         let receiver = self.inner.state.watch();
         Watch {
             receiver,
+            outvoted: self.inner.outvoted.clone(),
             events: Arc::new([]),
             next: 0,
         }
@@ -116,6 +118,7 @@ impl<E: Env> Node<E> {
 /// The events of a node as they are applied, from the moment [`Node::watch`] was called.
 pub struct Watch {
     receiver: broadcast::Receiver<Arc<[Event]>>,
+    outvoted: CancellationToken,
     events: Arc<[Event]>,
     next: usize,
 }
@@ -127,23 +130,27 @@ pub struct Watch {
 pub struct Missed;
 
 impl Watch {
-    /// The next event; `None` when the node stops.
+    /// The next event; `None` when the node stops, or was outvoted: what it would tell is wrong.
     pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
         loop {
+            if self.outvoted.is_cancelled() {
+                return Ok(None);
+            }
             if let Some(event) = self.events.get(self.next) {
                 self.next += 1;
                 return Ok(Some(event.clone()));
             }
             self.next = 0;
-            match self.receiver.recv().await {
+            let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+            match received.await.unwrap_or(Err(RecvError::Closed)) {
                 // A snapshot took the place of events: see `State::install_snapshot`.
                 Ok(events) if events.is_empty() => {
                     self.events = events;
                     return Err(Missed);
                 }
                 Ok(events) => self.events = events,
-                Err(broadcast::error::RecvError::Closed) => return Ok(None),
-                Err(broadcast::error::RecvError::Lagged(_)) => {
+                Err(RecvError::Closed) => return Ok(None),
+                Err(RecvError::Lagged(_)) => {
                     self.events = Arc::new([]);
                     return Err(Missed);
                 }

@@ -80,10 +80,10 @@ impl<E: Env> Node<E> {
         repeatable: bool,
         forwarded: bool,
     ) -> Result<Proposed, WriteError> {
-        if self.is_outvoted() && !forwarded {
-            return Err(WriteError::Outvoted);
+        if let Some(refusal) = self.refusal() {
+            return Err(as_told(&refusal, forwarded));
         }
-        if self.has_lost_majority() || self.is_outvoted() {
+        if self.has_lost_majority() {
             return Err(WriteError::NoLeader);
         }
         let (reply, answer) = oneshot::channel();
@@ -100,6 +100,15 @@ impl<E: Env> Node<E> {
             Ok(Ok(result)) => result,
             Ok(Err(_)) | Err(_) if claim.abandon() => Err(WriteError::NoLeader),
             Ok(Err(_)) | Err(_) => Err(WriteError::OutcomeUnknown),
+        }
+    }
+
+    /// Why this node has nothing proposed any more, whoever asks.
+    fn refusal(&self) -> Option<WriteError> {
+        match () {
+            () if self.is_stopping() => Some(WriteError::Stopping),
+            () if self.is_outvoted() => Some(WriteError::Outvoted),
+            () => None,
         }
     }
 
@@ -126,16 +135,10 @@ async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
         if groups.is_empty() {
             return;
         }
-        let leader = node.leader();
-        if node.is_stopping() {
-            let outcome = if doubtful {
-                WriteError::OutcomeUnknown
-            } else {
-                WriteError::Stopping
-            };
-            return refuse(groups, &outcome);
+        if let Some(refusal) = node.refusal() {
+            return give_up(groups, &refusal, doubtful);
         }
-        let attempt = match &leader {
+        let attempt = match &node.leader() {
             // Nothing is promised before a majority has answered: what is proposed cannot be taken
             // back, and its outcome would stay unknown.
             Leader::Me if !node.has_majority() => Attempt::Rejected,
@@ -176,6 +179,25 @@ fn refuse_forwarded(groups: Vec<Group>) -> Vec<Group> {
     let (forwarded, own) = groups.into_iter().partition(|group| group.forwarded);
     refuse(forwarded, &WriteError::NoLeader);
     own
+}
+
+/// Tells why this node proposes nothing more; what it has proposed is in doubt.
+pub(crate) fn give_up(groups: Vec<Group>, refusal: &WriteError, doubtful: bool) {
+    for group in groups {
+        let error = match doubtful {
+            true => WriteError::OutcomeUnknown,
+            false => as_told(refusal, group.forwarded),
+        };
+        group.tell(Err(error));
+    }
+}
+
+/// A node that forwards here is told to look for another leader: the trouble is not its own.
+fn as_told(refusal: &WriteError, forwarded: bool) -> WriteError {
+    match forwarded {
+        true => WriteError::NoLeader,
+        false => refusal.clone(),
+    }
 }
 
 fn refuse(groups: Vec<Group>, error: &WriteError) {

@@ -17,6 +17,7 @@ use super::wire::{
     self, AppendAnswer, AppendRequest, Purpose, Refusal, Request, Response, SnapshotAnswer,
     SnapshotEnd, SnapshotStart,
 };
+use crate::answer::WriteError;
 use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Transport};
 use crate::node::Node;
 use crate::state::{SnapshotData, store};
@@ -126,7 +127,11 @@ async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> 
     Ok(())
 }
 
-async fn answer<E: Env>(node: &Node<E>, request: Request<E::Runtime>) -> Response<E::Runtime> {
+/// Answers what another node asks.
+pub(crate) async fn answer<E: Env>(
+    node: &Node<E>,
+    request: Request<E::Runtime>,
+) -> Response<E::Runtime> {
     let stopped = |error: &dyn std::fmt::Display| Response::Unavailable(error.to_string());
     match request {
         Request::Vote(vote) => match node.raft().vote(vote).await {
@@ -137,6 +142,12 @@ async fn answer<E: Env>(node: &Node<E>, request: Request<E::Runtime>) -> Respons
             Ok(response) => Response::Vote(response),
             Err(error) => stopped(&error),
         },
+        // All voters are told who is to take over; an outvoted node could not serve.
+        Request::TransferLeader(transfer)
+            if node.is_outvoted() && *transfer.to_node_id() == node.identity().id =>
+        {
+            stopped(&WriteError::Outvoted)
+        }
         Request::TransferLeader(transfer) => {
             match node.raft().handle_transfer_leader(transfer).await {
                 Ok(response) => Response::TransferLeader(response),

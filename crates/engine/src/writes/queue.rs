@@ -1,4 +1,8 @@
-//! The queue before the batcher: what waits, counted in commands, and what is taken together.
+//! The queue before the batcher: what waits, counted in commands and bytes, and what is taken
+//! together.
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -15,6 +19,11 @@ use crate::peers::wire::Proposed;
 /// Groups that may wait. With a thousand clients each waits for a few entries at most; past it
 /// they are told to come back rather than made to wait longer than a person would.
 pub const QUEUE_MAX: usize = 8 * 1024;
+
+/// Bytes that may wait: thirty of the largest entries, which is what a slow disk syncs in a second
+/// or two, and a small part of a machine's memory. Groups alone bound neither: one may hold a whole
+/// entry.
+const QUEUE_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// Commands of one entry.
 const BATCH_MAX_COMMANDS: usize = 4096;
@@ -40,6 +49,7 @@ pub fn queue() -> (Queue, Waiting) {
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     let count = Arc::new(Count {
         commands: AtomicUsize::new(0),
+        bytes: AtomicUsize::new(0),
         wanted: AtomicUsize::new(NOTHING),
         enough: Notify::new(),
     });
@@ -72,9 +82,10 @@ pub struct Waiting {
     last: usize,
 }
 
-/// Commands in a queue.
+/// What is in a queue.
 struct Count {
     commands: AtomicUsize,
+    bytes: AtomicUsize,
     /// The batcher waits for so many.
     wanted: AtomicUsize,
     /// Rung when they are there.
@@ -131,15 +142,18 @@ impl Claim {
 impl Queue {
     /// Puts a group into the queue, or says at once that it is full.
     pub fn send(&self, group: Group) -> Result<(), WriteError> {
-        let commands = group.proposals.len();
+        let (commands, bytes) = (group.proposals.len(), group.bytes());
+        let waiting = self.count.bytes.fetch_add(bytes, Ordering::AcqRel);
+        if waiting + bytes > QUEUE_MAX_BYTES {
+            self.count.bytes.fetch_sub(bytes, Ordering::AcqRel);
+            return Err(busy());
+        }
         // Counted first: the batcher may take it before this thread goes on.
         let counted = self.count.commands.fetch_add(commands, Ordering::SeqCst) + commands;
         if let Err(error) = self.sender.try_send(group) {
-            self.count.commands.fetch_sub(commands, Ordering::AcqRel);
+            self.count.took(commands, bytes);
             return Err(match error {
-                mpsc::error::TrySendError::Full(_) => WriteError::Busy {
-                    retry_after_ms: RETRY_AFTER_MS,
-                },
+                mpsc::error::TrySendError::Full(_) => busy(),
                 mpsc::error::TrySendError::Closed(_) => WriteError::Stopping,
             });
         }
@@ -150,15 +164,22 @@ impl Queue {
     }
 }
 
+fn busy() -> WriteError {
+    WriteError::Busy {
+        retry_after_ms: RETRY_AFTER_MS,
+    }
+}
+
 impl Waiting {
     /// What the next entry holds; `None` once the queue is closed.
     pub async fn next<E: Env>(&mut self) -> Option<Vec<Group>> {
         // Those who were just answered are about to ask again; the others wait already.
         let asking = self.last + self.count.commands.load(Ordering::Acquire);
-        let first = match self.carry.take() {
-            Some(group) => group,
-            None => self.receive().await?,
-        };
+        // The last entry was full, so there is no lack of company to wait for.
+        if let Some(first) = self.carry.take() {
+            return Some(self.gather(first));
+        }
+        let first = self.receive().await?;
         if asking >= LINGER_MIN_COMMANDS {
             let wanted = (asking - asking / 8).min(BATCH_MAX_COMMANDS);
             self.linger::<E>(wanted.saturating_sub(first.proposals.len()))
@@ -169,7 +190,7 @@ impl Waiting {
 
     async fn receive(&mut self) -> Option<Group> {
         let group = self.receiver.recv().await?;
-        self.count.took(&group);
+        self.count.took(group.proposals.len(), group.bytes());
         Some(group)
     }
 
@@ -196,8 +217,9 @@ impl Waiting {
         let mut bytes = first.bytes();
         let mut groups = vec![first];
         while let Ok(group) = self.receiver.try_recv() {
-            self.count.took(&group);
-            let grown = (commands + group.proposals.len(), bytes + group.bytes());
+            let size = (group.proposals.len(), group.bytes());
+            self.count.took(size.0, size.1);
+            let grown = (commands + size.0, bytes + size.1);
             if grown.0 > BATCH_MAX_COMMANDS || grown.1 > BATCH_MAX_BYTES {
                 self.carry = Some(group);
                 break;
@@ -215,9 +237,10 @@ impl Count {
         self.commands.load(Ordering::SeqCst) >= commands
     }
 
-    fn took(&self, group: &Group) {
-        self.commands
-            .fetch_sub(group.proposals.len(), Ordering::AcqRel);
+    /// So much is not in the queue any more.
+    fn took(&self, commands: usize, bytes: usize) {
+        self.commands.fetch_sub(commands, Ordering::AcqRel);
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) enum Item {
     Alive,
     /// Some history was lost to this node itself (it took over a snapshot): come back and see.
     Lost,
-    /// The node stops.
-    Stop,
+    /// The node stops, or must not be believed any more: so much is said.
+    Stop(&'static str),
 }
 
 /// The meeting point of the engine's events and the readers.
@@ -161,7 +161,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Hands events out until the node stops.
+    /// Hands events out until the node stops or is outvoted.
     pub async fn run(mut self, heartbeat: Duration, stopping: CancellationToken) {
         let mut alive = tokio::time::interval(heartbeat);
         alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -176,7 +176,10 @@ impl Follower {
                 _ = alive.tick() => self.hub.tell(Item::Alive),
             }
         }
-        self.hub.tell(Item::Stop);
+        self.hub.tell(Item::Stop(match self.engine.is_outvoted() {
+            true => "the state of this node differs from the others': ask another",
+            false => "the node is stopping",
+        }));
     }
 
     /// Reads from the outbox what the watch had to drop.
@@ -187,7 +190,7 @@ impl Follower {
                 Ok(Events::Some(events)) if events.is_empty() => return,
                 Ok(Events::Some(events)) => events.iter().for_each(|e| self.hub.hand_out(e)),
                 Ok(Events::Gone { oldest }) => self.skip_to(oldest),
-                Err(ReadError::Stopping) => return,
+                Err(ReadError::Stopping | ReadError::Outvoted) => return,
                 Err(error) => {
                     tracing::warn!(%error, "events cannot be read; trying again");
                     tokio::time::sleep(RETRY).await;

@@ -99,6 +99,10 @@ impl Reader {
         let seat = app.hub.seat(max).ok_or_else(full)?;
         // First the live end, then history up to at least there: what falls between is in both.
         let live = app.hub.subscribe();
+        // Whoever is outvoted after this look ends what has subscribed.
+        if app.engine.is_outvoted() {
+            return Err(ReadError::Outvoted.into());
+        }
         let follows = filter.follows_tallies();
         let tally_seat = follows.then(|| app.hub.follow_tallies());
         let start = app.hub.last();
@@ -248,7 +252,8 @@ impl Reader {
             Ok(Item::Tallies(..)) => {}
             Ok(Item::Alive) => self.alive().await,
             Ok(Item::Lost) => self.end(farewell("some events were missed here; come back")),
-            Ok(Item::Stop) | Err(RecvError::Closed) => self.end(farewell("the node is stopping")),
+            Ok(Item::Stop(why)) => self.end(farewell(why)),
+            Err(RecvError::Closed) => self.end(farewell("the node is stopping")),
             Err(RecvError::Lagged(_)) => {
                 self.app.metrics.slow_readers.inc();
                 self.end(farewell(
