@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft_rt::AsyncRuntime;
+use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::answer::WriteError;
@@ -38,8 +38,11 @@ pub const RETRY_AFTER_MS: u64 = 500;
 /// callers that stop asking make it wait that long, and only once.
 const LINGER_MAX: Duration = Duration::from_millis(1);
 
-/// With fewer callers than this nothing is waited for: there is little to share.
-const LINGER_MIN_COMMANDS: usize = 8;
+/// Callers that were just answered ask again within this, or not soon: after a longer silence
+/// nothing is known of who is about to ask.
+const MEMORY: Duration = Duration::from_millis(1);
+
+type Now<E> = <<E as Env>::Runtime as AsyncRuntime>::Instant;
 
 /// The batcher waits for no number of commands.
 const NOTHING: usize = usize::MAX;
@@ -179,9 +182,12 @@ impl Waiting {
         if let Some(first) = self.carry.take() {
             return Some(self.gather(first));
         }
+        let answered = Now::<E>::now();
         let first = self.receive().await?;
-        if asking >= LINGER_MIN_COMMANDS {
-            let wanted = (asking - asking / 8).min(BATCH_MAX_COMMANDS);
+        if Now::<E>::now() - answered <= MEMORY {
+            // All but one at least: whoever is late or gone must not hold up the others.
+            let wanted = asking.saturating_sub((asking / 8).max(1));
+            let wanted = wanted.min(BATCH_MAX_COMMANDS);
             self.linger::<E>(wanted.saturating_sub(first.proposals.len()))
                 .await;
         }

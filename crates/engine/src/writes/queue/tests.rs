@@ -5,8 +5,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{
-    BATCH_MAX_BYTES, BATCH_MAX_COMMANDS, Claim, Duration, Group, LINGER_MAX, LINGER_MIN_COMMANDS,
-    NOTHING, Ordering, QUEUE_MAX, QUEUE_MAX_BYTES, Queue, Waiting, busy, oneshot, queue,
+    BATCH_MAX_BYTES, BATCH_MAX_COMMANDS, Claim, Duration, Group, LINGER_MAX, MEMORY, NOTHING,
+    Ordering, QUEUE_MAX, QUEUE_MAX_BYTES, Queue, Waiting, busy, oneshot, queue,
 };
 use crate::answer::WriteError;
 use crate::production::Production;
@@ -100,10 +100,39 @@ async fn an_entry_waits_no_longer_than_it_may_and_only_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn few_callers_are_not_waited_for() {
-    let (queue, waiting) = after_an_entry_of(LINGER_MIN_COMMANDS - 1).await;
+async fn of_few_callers_all_but_one_are_waited_for() {
+    let (queue, waiting) = after_an_entry_of(5).await;
     let begun = Instant::now();
     let batcher = asking(waiting).await;
+    for mark in 1..=3 {
+        queue.send(group(mark, 1, 1)).unwrap();
+        tokio::task::yield_now().await;
+        assert!(!batcher.is_finished(), "after {mark}");
+    }
+    queue.send(group(4, 1, 1)).unwrap();
+    let (taken, _) = batcher.await.unwrap();
+    assert_eq!(taken, [1, 2, 3, 4]);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_or_two_callers_wait_for_nobody() {
+    for callers in [1, 2] {
+        let (queue, waiting) = after_an_entry_of(callers).await;
+        let begun = Instant::now();
+        let batcher = asking(waiting).await;
+        queue.send(group(1, 1, 1)).unwrap();
+        assert_eq!(batcher.await.unwrap().0, [1]);
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_silence_nobody_is_expected() {
+    let (queue, waiting) = after_an_entry_of(64).await;
+    let batcher = asking(waiting).await;
+    tokio::time::sleep(MEMORY + STEP).await;
+    let begun = Instant::now();
     queue.send(group(1, 1, 1)).unwrap();
     assert_eq!(batcher.await.unwrap().0, [1]);
     assert_eq!(begun.elapsed(), Duration::ZERO);
