@@ -75,6 +75,10 @@ pub enum WriteError {
     /// The state of this node differs from that of a majority; nothing was done.
     #[error("the state of this node differs from the others', so it serves nothing")]
     Outvoted,
+    /// The log or the state of this node has failed and its process is about to end; nothing was
+    /// done.
+    #[error("this node cannot go on and serves nothing; ask another")]
+    CannotGoOn,
 }
 
 /// Why a read was not answered.
@@ -109,6 +113,9 @@ pub enum ReadError {
     /// The state of this node differs from that of a majority.
     #[error("the state of this node differs from the others', so it serves nothing")]
     Outvoted,
+    /// The log or the state of this node has failed and its process is about to end.
+    #[error("this node cannot go on and serves nothing; ask another")]
+    CannotGoOn,
 }
 
 /// Why a change of the members was refused or failed.

@@ -30,6 +30,9 @@ impl<E: Env> Node<E> {
         if self.is_outvoted() {
             return Err(ReadError::Outvoted);
         }
+        if self.has_failed() {
+            return Err(ReadError::CannotGoOn);
+        }
         match consistency {
             Consistency::Stale => {}
             Consistency::Session(index) => self.wait_visible(index).await?,

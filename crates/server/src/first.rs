@@ -129,7 +129,7 @@ async fn ask<Q: Query + Clone>(engine: &Engine, query: Q) -> Result<Q::Answer, S
     loop {
         match engine.read(Consistency::Linearizable, query.clone()).await {
             Ok(served) => return Ok(served.value),
-            Err(ReadError::Stopping) => return Err(SetupError::Stopping),
+            Err(ReadError::Stopping | ReadError::CannotGoOn) => return Err(SetupError::Stopping),
             Err(ReadError::Failed(why)) => return Err(SetupError::Failed(why)),
             Err(
                 ReadError::Busy { .. }
@@ -149,7 +149,7 @@ async fn propose(
     loop {
         match engine.write(proposal.clone()).await {
             Ok(served) => return Ok(served.value.result),
-            Err(WriteError::Stopping) => return Err(SetupError::Stopping),
+            Err(WriteError::Stopping | WriteError::CannotGoOn) => return Err(SetupError::Stopping),
             Err(error @ WriteError::TooLarge { .. }) => {
                 return Err(SetupError::Failed(error.to_string()));
             }

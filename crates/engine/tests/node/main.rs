@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use domain::keys::GetKey;
 use domain::{Action, Actor, Proposal, Reply, RequestId};
 use engine::production::Production;
-use engine::{Consistency, Engine, JoinToken, Options, Role, Tuning};
+use engine::{Consistency, Engine, JoinToken, Options, ReadError, Role, Tuning, WriteError};
 use tokio::net::TcpListener;
 
 async fn start(name: &str, data: &Path, join: Option<&str>) -> Engine {
@@ -411,5 +411,10 @@ async fn a_state_that_cannot_be_committed_ends_the_node() {
     let reason = failed.await.expect("it is noticed");
     assert!(reason.contains("no such table: engine"), "{reason}");
     assert!(!node.is_ready());
+    let refused = node.write(put("c", "3", None)).await;
+    assert_eq!(refused.unwrap_err(), WriteError::CannotGoOn);
+    let query = GetKey { key: "a".into() };
+    let refused = node.read(Consistency::Stale, query).await;
+    assert_eq!(refused.unwrap_err(), ReadError::CannotGoOn);
     node.stop().await;
 }

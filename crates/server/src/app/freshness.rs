@@ -99,7 +99,10 @@ impl App {
             match tokio::time::timeout(NEWEST_WAIT, newest).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(
-                    error @ (ReadError::Failed(_) | ReadError::Stopping | ReadError::Outvoted),
+                    error @ (ReadError::Failed(_)
+                    | ReadError::Stopping
+                    | ReadError::CannotGoOn
+                    | ReadError::Outvoted),
                 )) => {
                     return Err(error.into());
                 }

@@ -190,7 +190,7 @@ impl Follower {
                 Ok(Events::Some(events)) if events.is_empty() => return,
                 Ok(Events::Some(events)) => events.iter().for_each(|e| self.hub.hand_out(e)),
                 Ok(Events::Gone { oldest }) => self.skip_to(oldest),
-                Err(ReadError::Stopping | ReadError::Outvoted) => return,
+                Err(ReadError::Stopping | ReadError::Outvoted | ReadError::CannotGoOn) => return,
                 Err(error) => {
                     tracing::warn!(%error, "events cannot be read; trying again");
                     tokio::time::sleep(RETRY).await;

@@ -257,6 +257,7 @@ impl Counter {
                 WriteError::DiskFull
                 | WriteError::Stopping
                 | WriteError::Outvoted
+                | WriteError::CannotGoOn
                 | WriteError::TooLarge { .. } => false,
             };
             if !again || Instant::now() > until {

@@ -128,7 +128,8 @@ impl From<WriteError> for Trouble {
             WriteError::DiskFull => {
                 Trouble::new(Kind::DiskFull, detail).retry_after_ms(DISK_FULL_MS)
             }
-            WriteError::Stopping => {
+            // It is stopped as soon as that is noticed.
+            WriteError::Stopping | WriteError::CannotGoOn => {
                 Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
             }
             WriteError::Outvoted => outvoted(detail),
@@ -153,7 +154,9 @@ impl From<ReadError> for Trouble {
             }
             ReadError::Failed(_) => Trouble::internal(detail),
             ReadError::Outvoted => outvoted(detail),
-            ReadError::Stopping => Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS),
+            ReadError::Stopping | ReadError::CannotGoOn => {
+                Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
+            }
         }
     }
 }
