@@ -26,7 +26,7 @@ use crate::peers::{Peers, server};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
-use crate::{compaction, health, members};
+use crate::{agreement, compaction, health, members};
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -58,6 +58,13 @@ pub enum StartError {
          away and join the node anew"
     )]
     LogLost,
+    /// The node took itself out of service before.
+    #[error(
+        "the state of this node differs from that of a majority, so it must not serve. Move the \
+         data directory away and join the node anew: `serve --join TOKEN`, with what `consorcio \
+         cluster token` prints on another node"
+    )]
+    Outvoted,
     /// The cluster did not take the node.
     #[error("the cluster did not accept this node: {0}")]
     Join(String),
@@ -364,6 +371,7 @@ impl<E: Env> Node<E> {
             leader: self.leader() == Leader::Me,
             applied: standing.applied.map_or(0, |applied| applied.index),
             state_hash: standing.hash.0,
+            outvoted: self.is_outvoted(),
             announced: lock(&self.inner.announced).clone(),
         }
     }
@@ -414,6 +422,9 @@ impl<E: Env> Node<E> {
 async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {
     let (disk, options) = (env.disk().clone(), options.clone());
     E::Runtime::spawn_blocking(move || {
+        if agreement::is_marked(&disk, &options.data)? {
+            return Err(StartError::Outvoted);
+        }
         let known = Identity::load(&disk, &options.data)?;
         let identity = match (known, &options.join) {
             (Some(known), Some(token)) if known.cluster != token.cluster => {
