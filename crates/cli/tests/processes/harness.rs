@@ -1,7 +1,8 @@
 //! Nodes as processes, which are gone when the test is, however it ends.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -86,6 +87,8 @@ pub struct Server {
     peer: SocketAddr,
     /// Where the lottery's agencies are served.
     pub lottery: SocketAddr,
+    /// Settings besides those that every node of a test has: variables and their values.
+    pub settings: Vec<(&'static str, &'static str)>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -100,6 +103,7 @@ impl Server {
             http: address(base),
             peer: address(base + 1),
             lottery: address(base + 2),
+            settings: Vec::new(),
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -125,6 +129,7 @@ impl Server {
                 &self.lottery.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
+            .envs(self.settings.iter().copied())
             // Its end tells the node that the test is gone.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -133,6 +138,21 @@ impl Server {
             command.env("CONSORCIO_JOIN", token);
         }
         self.child = Some(command.spawn().unwrap());
+    }
+
+    /// Sends a request as it is, and answers what came back.
+    pub fn raw(&self, head: &str, body: &str) -> String {
+        let length = body.len();
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!(
+            "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     pub fn url(&self) -> String {
@@ -234,6 +254,11 @@ pub struct Cluster {
 impl Cluster {
     /// Starts `count` nodes and waits until all vote.
     pub async fn start(count: usize) -> Self {
+        Self::with(count, &[]).await
+    }
+
+    /// The same, each with more settings: variables and their values.
+    pub async fn with(count: usize, settings: &[(&'static str, &'static str)]) -> Self {
         let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let nodes = (1..=count).map(|number| Server::new(dir.path(), &format!("n{number}")));
@@ -242,6 +267,9 @@ impl Cluster {
             dir,
             _turn: turn,
         };
+        for node in &mut cluster.nodes {
+            node.settings = settings.to_vec();
+        }
         cluster.nodes[0].start(None);
         let token = cluster.nodes[0].token().await;
         for node in &mut cluster.nodes[1..] {

@@ -16,4 +16,5 @@ mod members;
 mod pause;
 mod polls;
 mod program;
+mod proxy;
 mod up;
