@@ -12,6 +12,8 @@ use api::Client;
 use api::types::{Cluster as Status, Credentials, NewArea};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::disk::SmallDisk;
+
 /// The administrator's password in every test.
 pub const PASSWORD: &str = "correcto caballo pila grapa";
 
@@ -20,6 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_consorcio");
 
 /// One cluster at a time.
 static TURN: Mutex<()> = Mutex::new(());
@@ -32,7 +36,11 @@ pub fn turn() -> MutexGuard<'static, ()> {
 
 /// The program, not yet started: with no settings but those of the test.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_consorcio"));
+    unset(Command::new(PROGRAM))
+}
+
+/// Without the settings and the input of whoever runs the test.
+pub fn unset(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CONSORCIO_") {
             command.env_remove(name);
@@ -89,6 +97,8 @@ pub struct Server {
     pub lottery: SocketAddr,
     /// Settings besides those that every node of a test has: variables and their values.
     pub settings: Vec<(&'static str, &'static str)>,
+    /// The disk that its data are on, if it is not the machine's.
+    pub disk: Option<SmallDisk>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -104,6 +114,7 @@ impl Server {
             peer: address(base + 1),
             lottery: address(base + 2),
             settings: Vec::new(),
+            disk: None,
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -116,7 +127,10 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = program();
+        let mut command = match &self.disk {
+            Some(disk) => disk.program(),
+            None => program(),
+        };
         command
             .args(["serve", "--supervised", "--name", &self.name, "--data"])
             .arg(&self.data)
@@ -221,6 +235,10 @@ impl Server {
     /// The secret with which others join.
     pub async fn token(&self) -> String {
         let file = self.data.join("join-token");
+        let file = match &self.disk {
+            Some(disk) => disk.seen(&file),
+            None => file,
+        };
         eventually("the token is written", async || {
             std::fs::read_to_string(&file).ok()
         })
@@ -259,6 +277,11 @@ impl Cluster {
 
     /// The same, each with more settings: variables and their values.
     pub async fn with(count: usize, settings: &[(&'static str, &'static str)]) -> Self {
+        Self::prepared(count, |node| node.settings = settings.to_vec()).await
+    }
+
+    /// The same, each prepared before its first start.
+    pub async fn prepared(count: usize, prepare: impl FnMut(&mut Server)) -> Self {
         let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let nodes = (1..=count).map(|number| Server::new(dir.path(), &format!("n{number}")));
@@ -267,9 +290,7 @@ impl Cluster {
             dir,
             _turn: turn,
         };
-        for node in &mut cluster.nodes {
-            node.settings = settings.to_vec();
-        }
+        cluster.nodes.iter_mut().for_each(prepare);
         cluster.nodes[0].start(None);
         let token = cluster.nodes[0].token().await;
         for node in &mut cluster.nodes[1..] {

@@ -7,7 +7,9 @@
 
 mod agencies;
 mod commands;
+mod disk;
 mod faults;
+mod full_disk;
 mod harness;
 mod kills;
 mod load;
