@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agencies;
+mod classic;
 mod commands;
 mod disk;
 mod faults;
