@@ -272,6 +272,12 @@ impl<E: Env> Node<E> {
         self.inner.identity.token(peers).to_string()
     }
 
+    /// True if this node leads, as far as it knows.
+    pub fn is_leading(&self) -> bool {
+        let leader = self.inner.raft.metrics().borrow_watched().current_leader;
+        leader == Some(self.inner.identity.id)
+    }
+
     pub(crate) fn leader(&self) -> Leader {
         let metrics = self.inner.raft.metrics();
         let metrics = metrics.borrow_watched();

@@ -10,6 +10,7 @@ mod classic;
 mod commands;
 mod disk;
 mod faults;
+mod field;
 mod full_disk;
 mod harness;
 mod kills;

@@ -12,6 +12,8 @@ mod polls;
 mod posts;
 mod system;
 
+pub(crate) use lottery_path::{AgencyPath, LotteryPath, lottery_id};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 

@@ -9,6 +9,7 @@ mod faults;
 mod feeds;
 mod keys;
 mod lotteries;
+mod lottery_pages;
 mod news;
 mod overload;
 mod poll_pages;
