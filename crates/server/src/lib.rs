@@ -26,6 +26,7 @@ mod metrics;
 mod password;
 mod polls;
 mod problem;
+mod redis;
 mod render;
 mod serve;
 mod token;
@@ -36,4 +37,5 @@ pub use first::{Bootstrapped, SetupError, bootstrap, demo};
 pub use lottery::{
     Allowed, LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, NotAllowed, echo, serve_lottery,
 };
+pub use redis::resp;
 pub use serve::serve;

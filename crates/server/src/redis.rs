@@ -1,0 +1,3 @@
+//! The Redis front door: the replicated store for every program that speaks to Redis.
+
+pub mod resp;
