@@ -32,6 +32,7 @@ pub mod query;
 pub mod replies;
 pub mod schema;
 pub mod sql;
+pub mod store;
 
 pub use command::{Action, Actor, Command, Proposal, Rejection, Reply, RequestId, Stamp};
 pub use event::{Event, EventId, Topic};
