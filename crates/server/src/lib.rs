@@ -16,6 +16,7 @@ mod app;
 mod atom;
 mod attempts;
 mod config;
+mod door;
 mod events;
 mod first;
 mod http;
@@ -33,9 +34,9 @@ mod token;
 mod web;
 
 pub use config::{Config, Limits, PasswordCost};
+pub use door::{Allowed, NotAllowed};
 pub use first::{Bootstrapped, SetupError, bootstrap, demo};
-pub use lottery::{
-    Allowed, LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, NotAllowed, echo, serve_lottery,
-};
+pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
 pub use redis::resp;
-pub use serve::serve;
+pub use redis::{REDIS_BACKLOG, RedisConfig, RedisLimits};
+pub use serve::Server;

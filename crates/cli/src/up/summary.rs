@@ -71,11 +71,13 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     });
     say("");
     for node in &plan.nodes {
-        let agencies = match node.lottery {
-            Door::At(address) => format!("  agencies: {address}"),
-            Door::Off => String::new(),
-        };
-        say(&format!("  {}  {}{agencies}", node.name, node.url()));
+        let mut doors = String::new();
+        for (door, what) in [(node.lottery, "agencies"), (node.redis, "Redis clients")] {
+            if let Door::At(address) = door {
+                let _ = write!(doors, "  {what}: {address}");
+            }
+        }
+        say(&format!("  {}  {}{doors}", node.name, node.url()));
     }
     if plan.demo && plan.first_start {
         say("");

@@ -86,13 +86,15 @@ pub struct Server {
     peer: SocketAddr,
     /// Where the lottery's agencies are served.
     pub lottery: SocketAddr,
+    /// Where Redis clients are served.
+    pub redis: SocketAddr,
     log: PathBuf,
     child: Option<Child>,
 }
 
 impl Server {
     pub fn new(dir: &Path, name: &str) -> Self {
-        let base = free_ports(3);
+        let base = free_ports(4);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Server {
             name: name.to_owned(),
@@ -100,6 +102,7 @@ impl Server {
             http: address(base),
             peer: address(base + 1),
             lottery: address(base + 2),
+            redis: address(base + 3),
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -123,6 +126,8 @@ impl Server {
                 &self.peer.to_string(),
                 "--lottery",
                 &self.lottery.to_string(),
+                "--redis",
+                &self.redis.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             // Its end tells the node that the test is gone.

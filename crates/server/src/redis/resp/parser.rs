@@ -320,6 +320,23 @@ impl Requests {
         Self::default()
     }
 
+    /// One request alone, copied: it keeps nothing else alive of what was read.
+    pub fn copy_of(request: Request<'_>) -> Self {
+        let mut data = Vec::with_capacity(request.size());
+        let mut words = Vec::with_capacity(request.len());
+        for word in request.words {
+            let start = data.len() as u32;
+            data.extend_from_slice(request.slice(word));
+            words.push(start..data.len() as u32);
+        }
+        Requests {
+            data: data.into(),
+            ends: vec![words.len() as u32],
+            words,
+            error: None,
+        }
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -371,6 +388,12 @@ impl<'a> Request<'a> {
     /// How many strings it has, the name included.
     pub fn len(self) -> usize {
         self.words.len()
+    }
+
+    /// Bytes of all its strings.
+    pub fn size(self) -> usize {
+        let lengths = self.words.iter().map(|word| word.end - word.start);
+        lengths.sum::<u32>() as usize
     }
 
     /// True if it has no strings, which a parsed request never is.

@@ -31,6 +31,11 @@ impl Replies {
         &self.bytes
     }
 
+    /// The same, to be kept.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// How many bytes wait.
     pub fn len(&self) -> usize {
         self.bytes.len()
