@@ -65,7 +65,8 @@ impl Site {
             .await
             .unwrap();
         let shutdown = CancellationToken::new();
-        let served = server::serve(listener, engine.clone(), config, shutdown.clone());
+        let server = server::Server::new(engine.clone(), config).unwrap();
+        let served = server.serve_http(listener, shutdown.clone());
         let served = tokio::spawn(served);
         Site {
             address,
