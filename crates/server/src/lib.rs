@@ -39,4 +39,4 @@ pub use first::{Bootstrapped, SetupError, bootstrap, demo};
 pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
 pub use redis::resp;
 pub use redis::{REDIS_BACKLOG, RedisConfig, RedisLimits};
-pub use serve::Server;
+pub use serve::serve;

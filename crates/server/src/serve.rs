@@ -24,7 +24,7 @@ use tower::ServiceExt;
 use crate::agent;
 use crate::app::App;
 use crate::config::Config;
-use crate::events::{Follower, Hub};
+use crate::events::Hub;
 use crate::http::{PeerAddress, router};
 use crate::polls;
 use stall::StallGuard;
@@ -38,62 +38,45 @@ const HEADERS_MAX: usize = 100;
 /// After the system refused a connection (for example, no file descriptors are left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What the front doors of a node share: who may sign in, what is counted, the settings.
-pub struct Server {
-    pub(crate) app: App,
-    follower: Follower,
-}
+/// Serves HTTP until `shutdown`, then lets requests finish and ends event streams.
+///
+/// # Errors
+///
+/// If the listener has no address, or the settings cannot be used.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Engine,
+    config: Config,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let address = listener.local_addr()?;
+    let grace = config.limits.shutdown_grace;
+    let (hub, follower) = Hub::new(&engine);
+    let heartbeat = config.limits.heartbeat;
+    let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
+    let tasks = TaskTracker::new();
+    tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
+    tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
+    tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
+    tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
+    tracing::info!(%address, "serving HTTP");
 
-impl Server {
-    /// Puts the parts together; nothing is served yet.
-    ///
-    /// # Errors
-    ///
-    /// If the settings cannot be used.
-    pub fn new(engine: Engine, config: Config) -> io::Result<Self> {
-        let (hub, follower) = Hub::new(&engine);
-        let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
-        Ok(Server { app, follower })
+    let connections = GracefulShutdown::new();
+    accept(&listener, &app, &connections, &tasks, &shutdown).await;
+    drop(listener);
+
+    // Streams end with a comment, idle connections close, requests at work are finished.
+    app.stopping.cancel();
+    tasks.close();
+    let finished = async {
+        connections.shutdown().await;
+        tasks.wait().await;
+    };
+    match tokio::time::timeout(grace, finished).await {
+        Ok(()) => tracing::info!(%address, "HTTP has stopped"),
+        Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
     }
-
-    /// Serves HTTP until `shutdown`, then lets requests finish and ends event streams.
-    ///
-    /// # Errors
-    ///
-    /// If the listener has no address.
-    pub async fn serve_http(
-        self,
-        listener: TcpListener,
-        shutdown: CancellationToken,
-    ) -> io::Result<()> {
-        let Server { app, follower } = self;
-        let address = listener.local_addr()?;
-        let grace = app.config.limits.shutdown_grace;
-        let heartbeat = app.config.limits.heartbeat;
-        let tasks = TaskTracker::new();
-        tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
-        tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
-        tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
-        tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
-        tracing::info!(%address, "serving HTTP");
-
-        let connections = GracefulShutdown::new();
-        accept(&listener, &app, &connections, &tasks, &shutdown).await;
-        drop(listener);
-
-        // Streams end with a comment, idle connections close, requests at work are finished.
-        app.stopping.cancel();
-        tasks.close();
-        let finished = async {
-            connections.shutdown().await;
-            tasks.wait().await;
-        };
-        match tokio::time::timeout(grace, finished).await {
-            Ok(()) => tracing::info!(%address, "HTTP has stopped"),
-            Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 async fn accept(

@@ -5,12 +5,13 @@ use std::str::FromStr;
 
 use engine::production::Production;
 use engine::{Engine, JoinToken, Options, StartError, Tuning};
-use server::{Bootstrapped, Config, Server, SetupError};
+use server::{Bootstrapped, Config, SetupError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Data, Doors, TOKEN_FILE};
+use super::lottery::Doors;
+use super::{Data, TOKEN_FILE};
 use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -19,6 +20,7 @@ use crate::settings::Settings;
 pub async fn compose(
     settings: &Settings,
     data: &Data,
+    http: TcpListener,
     peer: TcpListener,
     doors: Doors,
     stop: CancellationToken,
@@ -42,7 +44,11 @@ pub async fn compose(
         trust_forwarded_for: settings.trust_forwarded_for,
         ..Config::default()
     };
-    let door = serve_doors(doors, &engine, &config, &stop);
+    let door = async {
+        let http = server::serve(http, engine.clone(), config.clone(), stop.clone());
+        let (http, lottery) = tokio::join!(http, doors.serve(&engine, &stop));
+        http.and(lottery)
+    };
     let setup = async {
         tokio::select! {
             done = set_up(&engine, &config, settings, data) => done,
@@ -58,21 +64,6 @@ pub async fn compose(
     let outcome = run(door, setup, failed, &stop).await;
     engine.stop().await;
     outcome
-}
-
-/// Serves whoever asks, until `stop`.
-async fn serve_doors(
-    doors: Doors,
-    engine: &Engine,
-    config: &Config,
-    stop: &CancellationToken,
-) -> std::io::Result<()> {
-    let server = Server::new(engine.clone(), config.clone())?;
-    let redis = doors.redis.serve(&server, stop);
-    let http = server.serve_http(doors.http, stop.clone());
-    let lottery = doors.lottery.serve(engine, stop);
-    let (http, redis, lottery) = tokio::join!(http, redis, lottery);
-    http.and(redis).and(lottery)
 }
 
 /// Serves until `stop`; an error of any part stops the others.

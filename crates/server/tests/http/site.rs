@@ -65,8 +65,7 @@ impl Site {
             .await
             .unwrap();
         let shutdown = CancellationToken::new();
-        let server = server::Server::new(engine.clone(), config).unwrap();
-        let served = server.serve_http(listener, shutdown.clone());
+        let served = server::serve(listener, engine.clone(), config, shutdown.clone());
         let served = tokio::spawn(served);
         Site {
             address,
