@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Fault;
+use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft::{Config, Raft, SnapshotPolicy};
 use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio_util::sync::CancellationToken;
 
@@ -19,14 +19,14 @@ use crate::fault::{self, Failure};
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
-use crate::options::{Options, Tuning};
+use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
 use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
-use crate::{compaction, health, members};
+use crate::{agreement, compaction, health, members};
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -58,6 +58,13 @@ pub enum StartError {
          away and join the node anew"
     )]
     LogLost,
+    /// The node took itself out of service before.
+    #[error(
+        "the state of this node differs from that of a majority, so it must not serve. Move the \
+         data directory away and join the node anew: `serve --join TOKEN`, with what `consorcio \
+         cluster token` prints on another node"
+    )]
+    Outvoted,
     /// The cluster did not take the node.
     #[error("the cluster did not accept this node: {0}")]
     Join(String),
@@ -134,7 +141,8 @@ impl<E: Env> Node<E> {
             peers: peers.clone(),
             state: state.clone(),
         };
-        let config = raft_config(&options.tuning, &identity)?;
+        let config = raft_config(&options.tuning, &identity)
+            .map_err(|error| StartError::Raft(error.to_string()))?;
         let raft = Raft::new(identity.id, config, network, log.clone(), state.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
@@ -364,6 +372,7 @@ impl<E: Env> Node<E> {
             leader: self.leader() == Leader::Me,
             applied: standing.applied.map_or(0, |applied| applied.index),
             state_hash: standing.hash.0,
+            outvoted: self.is_outvoted(),
             announced: lock(&self.inner.announced).clone(),
         }
     }
@@ -414,6 +423,9 @@ impl<E: Env> Node<E> {
 async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {
     let (disk, options) = (env.disk().clone(), options.clone());
     E::Runtime::spawn_blocking(move || {
+        if agreement::is_marked(&disk, &options.data)? {
+            return Err(StartError::Outvoted);
+        }
         let known = Identity::load(&disk, &options.data)?;
         let identity = match (known, &options.join) {
             (Some(known), Some(token)) if known.cluster != token.cluster => {
@@ -444,32 +456,6 @@ async fn check_log<E: Env>(log: &Log<E>, state: &State<E>) -> Result<(), StartEr
     } else {
         Err(StartError::LogLost)
     }
-}
-
-fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, StartError> {
-    let config = Config {
-        cluster_name: identity::hex(&identity.cluster),
-        heartbeat_interval: tuning.heartbeat_ms,
-        election_timeout_min: tuning.election_ms.0,
-        election_timeout_max: tuning.election_ms.1,
-        // Entries are batches: a few of them fill a message.
-        max_payload_entries: 64,
-        // When to take a snapshot and what to purge is decided by bytes: see `compaction`.
-        snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: u64::MAX,
-        replication_lag_threshold: u64::MAX / 2,
-        install_snapshot_timeout: 600_000,
-        enable_pre_vote: Some(true),
-        // Entries go to the followers while they are being synced here. A leader that loses one in
-        // a crash and led on in its old term would give the same log id to another entry.
-        enable_leader_restore: Some(false),
-        backoff: "50ms 100ms 200ms ...500ms".to_owned(),
-        ..Config::default()
-    };
-    config
-        .validate()
-        .map(Arc::new)
-        .map_err(|error| StartError::Raft(error.to_string()))
 }
 
 /// After a start the state may be behind what this node has shown before, and behind what others

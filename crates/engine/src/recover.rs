@@ -16,6 +16,7 @@ use openraft::storage::{RaftLogStorage as _, RaftLogStorageExt as _};
 use openraft::vote::RaftLeaderIdExt as _;
 use openraft_rt::AsyncRuntime;
 
+use crate::agreement::is_marked;
 use crate::env::Env;
 use crate::identity::{Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
@@ -47,6 +48,13 @@ pub enum RecoverError {
     /// The node was never made a member, so it has nothing to recover.
     #[error("this node never became a member of a cluster; there is nothing to recover")]
     NeverMember,
+    /// Its state is known to be wrong.
+    #[error(
+        "the state of this node differed from that of a majority: recover from another survivor. \
+         If there is none, and a wrong state is better than no state, remove the file `outvoted` \
+         from the data directory first"
+    )]
+    Outvoted,
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -61,8 +69,12 @@ pub enum RecoverError {
 /// Makes the node in a data directory the only member of a new cluster. The node must not run.
 pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverError> {
     let (disk, dir) = (env.disk().clone(), data.to_owned());
-    let identity = E::Runtime::spawn_blocking(move || Identity::load(&disk, &dir)).await??;
+    let load = move || io::Result::Ok((Identity::load(&disk, &dir)?, is_marked(&disk, &dir)?));
+    let (identity, outvoted) = E::Runtime::spawn_blocking(load).await??;
     let identity = identity.ok_or(RecoverError::Empty)?;
+    if outvoted {
+        return Err(RecoverError::Outvoted);
+    }
     if identity.stage != Stage::Member {
         return Err(RecoverError::NeverMember);
     }

@@ -12,6 +12,6 @@ mod hub;
 mod reader;
 mod render;
 
-pub(crate) use hub::{Follower, Hub};
+pub(crate) use hub::Hub;
 pub(crate) use reader::{Filter, Reader};
 pub(crate) use render::KINDS;

@@ -42,6 +42,7 @@ pub async fn compose(
     let config = Config {
         demo: settings.demo,
         trust_forwarded_for: settings.trust_forwarded_for,
+        public_url: Some(settings.public_url.clone()).filter(|url| !url.is_empty()),
         ..Config::default()
     };
     let door = async {

@@ -6,6 +6,7 @@
 
 mod door;
 mod load;
+mod public_url;
 
 pub use door::Door;
 pub use load::load;
@@ -96,6 +97,11 @@ settings! {
     #[arg(value_name = "URL")]
     http_url: String = String::new(), "CONSORCIO_HTTP_URL";
 
+    /// URL under which browsers and feed readers reach the cluster, where a proxy or a balancer is
+    /// before it; links in feeds begin so. With https, browsers send sessions through TLS only.
+    #[arg(value_name = "URL")]
+    public_url: String = String::new(), "CONSORCIO_PUBLIC_URL";
+
     /// Address where the other nodes are served.
     #[arg(value_name = "ADDRESS")]
     peer: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 7070)), "CONSORCIO_PEER";
@@ -177,6 +183,7 @@ impl Settings {
         if self.peer_address.is_empty() {
             self.peer_address = reachable(self.peer, "peer", "peer-address")?;
         }
+        self.public_url = public_url::checked(&self.public_url)?;
         for (door, flag) in [(self.lottery, "lottery"), (self.echo, "echo")] {
             check_allowed(door, flag, &self.lottery_allow)?;
         }

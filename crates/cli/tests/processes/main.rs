@@ -6,8 +6,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agencies;
+mod classic;
 mod commands;
+mod disk;
 mod faults;
+mod full_disk;
 mod harness;
 mod kills;
 mod load;
@@ -16,4 +19,5 @@ mod members;
 mod pause;
 mod polls;
 mod program;
+mod proxy;
 mod up;

@@ -17,7 +17,7 @@ use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -149,6 +149,9 @@ pub struct Pulse {
     pub applied: u64,
     /// State hash at that index.
     pub state_hash: [u8; 32],
+    /// True if its state differs from a majority's: it serves nothing, and its name is free for
+    /// the node that takes its place.
+    pub outvoted: bool,
     /// What its server announces.
     pub announced: Bytes,
 }

@@ -225,7 +225,7 @@ impl<E: Env> State<E> {
         Some(self.shared.with(&mut store, |store| store.apply(entries)))
     }
 
-    /// Applies entries; waits while the disk is full.
+    /// Applies entries; waits while the disk is full. That there is room again only a commit shows.
     async fn apply_stretch(&self, entries: Arc<[Entry]>) -> Result<Applied, Fault> {
         loop {
             let applied = match self.apply_inline(&entries) {
@@ -235,14 +235,11 @@ impl<E: Env> State<E> {
                     self.with_store(move |store| store.apply(&stretch)).await
                 }
             };
-            let full = matches!(applied, Err(Fault::DiskFull));
-            self.shared.room.store(!full, Ordering::Relaxed);
-            if !full {
+            if !matches!(applied, Err(Fault::DiskFull)) {
                 self.shared.dirty.notify_one();
                 return applied;
             }
-            tracing::warn!("the disk is full: the state waits for space");
-            E::Runtime::sleep(FULL_RETRY).await;
+            self.wait_for_room().await;
         }
     }
 
@@ -255,11 +252,7 @@ impl<E: Env> State<E> {
     {
         loop {
             match self.with_store(work()).await {
-                Err(Fault::DiskFull) => {
-                    self.shared.room.store(false, Ordering::Relaxed);
-                    tracing::warn!("the disk is full: a snapshot waits for space");
-                    E::Runtime::sleep(FULL_RETRY).await;
-                }
+                Err(Fault::DiskFull) => self.wait_for_room().await,
                 ended => return ended.map_err(fatal),
             }
         }
@@ -292,19 +285,30 @@ impl<E: Env> State<E> {
             E::Runtime::select2(hurry, E::Runtime::sleep(COMMIT_INTERVAL)).await;
             match state.commit().await {
                 Ok(()) => {}
-                Err(fault @ Fault::DiskFull) => {
-                    tracing::warn!(%fault, "the state could not be committed; it is tried again");
-                    state.shared.room.store(false, Ordering::Relaxed);
+                Err(Fault::DiskFull) => {
                     state.shared.dirty.notify_one();
+                    // However many readers wait for it: they cannot make room.
+                    state.wait_for_room().await;
                 }
                 Err(fault) => return state.shared.failure.note(fault.to_string()),
             }
         }
     }
 
+    /// Refuses what is new, and lets time pass before something is tried again. Said once: the log
+    /// may be on the same disk.
+    async fn wait_for_room(&self) {
+        if self.shared.room.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the disk is full: the state waits for space");
+        }
+        E::Runtime::sleep(FULL_RETRY).await;
+    }
+
     async fn commit(&self) -> Result<(), Fault> {
         self.with_store(Store::commit).await?;
-        self.shared.room.store(true, Ordering::Relaxed);
+        if !self.shared.room.swap(true, Ordering::Relaxed) {
+            tracing::info!("there is room on the disk again");
+        }
         if self.wal_bytes().await > WAL_MAX_BYTES {
             self.checkpoint().await?;
         }

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use domain::keys::GetKey;
 use domain::{Action, Actor, Proposal, Reply, RequestId};
 use engine::production::Production;
-use engine::{Consistency, Engine, JoinToken, Options, ReadError, Role, Tuning, WriteError};
+use engine::{
+    Consistency, Engine, JoinToken, Options, ReadError, Role, StartError, Tuning, WriteError,
+};
 use tokio::net::TcpListener;
 
 async fn start(name: &str, data: &Path, join: Option<&str>) -> Engine {
@@ -329,20 +331,23 @@ async fn a_member_that_lost_its_log_does_not_start() {
 }
 
 async fn refuse_to_start(data: &Path) {
+    let error = refusal("n1", data, None).await;
+    assert!(error.to_string().contains("join the node anew"), "{error}");
+}
+
+/// Why a node does not start.
+async fn refusal(name: &str, data: &Path, join: Option<&str>) -> StartError {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = Options {
-        name: "n1".to_owned(),
-        data: data.join("n1"),
+        name: name.to_owned(),
+        data: data.join(name),
         peer: listener.local_addr().unwrap().to_string(),
         http: String::new(),
-        join: None,
+        join: join.map(|token| token.parse::<JoinToken>().unwrap()),
         tuning: Tuning::default(),
     };
-    let error = Engine::start(Production::new(listener), options)
-        .await
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("join the node anew"), "{error}");
+    let started = Engine::start(Production::new(listener), options).await;
+    started.err().expect("it does not start")
 }
 
 #[tokio::test(flavor = "multi_thread")]

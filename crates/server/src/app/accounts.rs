@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use domain::accounts::{Credentials as Stored, FindCredentials};
 use domain::names::Name;
-use domain::{Action, Reply};
+use domain::{Action, Outcome, Rejection, Reply};
 use engine::{Consistency, Position, Served};
 
 use super::{App, Caller, Written, odd_reply};
@@ -41,7 +41,11 @@ impl App {
             name: name.clone(),
             password_hash,
         };
-        let written = self.write_unsigned(&anybody, action).await?;
+        let proposed = self.propose(&anybody, action).await;
+        if !proposed.as_ref().is_ok_and(|served| uses_up(&served.value)) {
+            self.attempts.not_registered(caller.address, Instant::now());
+        }
+        let written = Written::of(proposed?)?;
         match written.reply {
             Reply::Account { id } => Ok((id, name, written)),
             ref other => Err(odd_reply(other)),
@@ -201,6 +205,15 @@ impl App {
         let Served { value, .. } = found?;
         Ok(value)
     }
+}
+
+/// Whether a registration counts for the address it came from: an account was made, or its name is
+/// taken, for who asks that over and over looks for the members' names. What no leader, a full
+/// queue or a full disk hindered, or what came a second time, is no fault of whoever sent it. A
+/// caller that goes away before the answer has used one up: it may have been made.
+fn uses_up(outcome: &Outcome) -> bool {
+    let counts = matches!(outcome.result, Ok(_) | Err(Rejection::Taken(_)));
+    counts && !outcome.replayed
 }
 
 fn too_many(what: &str, wait: Duration) -> Trouble {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::site::{Ask, PASSWORD, Site, Stream, config, until};
 
-async fn three() -> Vec<Site> {
+pub async fn three() -> Vec<Site> {
     let first = Site::start().await;
     let second = Site::node("n2", Some(&first), config()).await;
     let third = Site::node("n3", Some(&first), config()).await;

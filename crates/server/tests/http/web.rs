@@ -382,8 +382,9 @@ async fn cookies_are_kept_from_scripts_and_other_sites() {
     };
     let site = Site::with(secure).await;
     site.member("ana").await;
+    // The proxy before it has asked for "localhost"; the browser was at the public URL.
     let ask = Ask::new("POST", "/sign-in")
-        .header("Origin", "http://localhost")
+        .header("Origin", "https://x.example")
         .form(form);
     let answer = site.send(ask).await;
     let mut cookies = answer

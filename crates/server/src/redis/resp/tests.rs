@@ -240,41 +240,6 @@ fn what_was_sent_comes_out_however_it_is_cut() {
     }
 }
 
-/// Bytes that were changed anyhow parse the same in one piece and in many, and never panic.
-#[test]
-fn damaged_bytes_parse_the_same_however_they_are_cut() {
-    let mut broken = 0;
-    for seed in 0..20_000 {
-        let mut dice = Dice(seed);
-        let (_, mut bytes) = dice.pipeline();
-        for _ in 0..=dice.roll(3) {
-            damage(&mut bytes, &mut dice);
-        }
-        let unknown = dice.roll(2) == 0;
-        let whole = parse_in(&bytes, &[usize::MAX], unknown);
-        let cut = parse_in(&bytes, &dice.pieces(), unknown);
-        assert_eq!(whole, cut, "seed {seed}");
-        broken += usize::from(whole.error.is_some());
-    }
-    assert!(broken > 2_000, "only {broken} were noticed");
-}
-
-fn damage(bytes: &mut Vec<u8>, dice: &mut Dice) {
-    let at = dice.roll(bytes.len().max(1));
-    let new = b"\r\n$*-0129 \"'\\x\x00\xff"[dice.roll(16)];
-    match dice.roll(5) {
-        0 => bytes.truncate(at),
-        1 => bytes.insert(at.min(bytes.len()), new),
-        2 => bytes.extend_from_within(at.min(bytes.len())..),
-        _ => {
-            if let Some(byte) = bytes.get_mut(at) {
-                *byte = new;
-            }
-        }
-    }
-    bytes.push(new);
-}
-
 #[test]
 fn a_long_pipeline_is_taken_in_parts() {
     let bytes = b"PING\r\n".repeat(10_000);
