@@ -1,5 +1,5 @@
-//! The front doors of a node: HTTP with REST, live events, Atom and the pages; and the lottery's
-//! for agencies ([`serve_lottery`]).
+//! The front doors of a node: HTTP with REST, live events, Atom and the pages; the one for Redis
+//! clients; and the lottery's for agencies ([`serve_lottery`]).
 //!
 //! ```text
 //!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
@@ -39,4 +39,4 @@ pub use first::{Bootstrapped, SetupError, bootstrap, demo};
 pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
 pub use redis::resp;
 pub use redis::{REDIS_BACKLOG, RedisConfig, RedisLimits};
-pub use serve::serve;
+pub use serve::{Front, serve};

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use engine::production::Production;
 use engine::{Engine, JoinToken, Options, StartError, Tuning};
-use server::{Bootstrapped, Config, SetupError};
+use server::{Bootstrapped, Config, Front, SetupError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -46,8 +46,10 @@ pub async fn compose(
         ..Config::default()
     };
     let door = async {
-        let http = server::serve(http, engine.clone(), config.clone(), stop.clone());
+        let front = Front::open(engine.clone(), config.clone())?;
+        let http = front.serve_http(http, &stop);
         let (http, lottery) = tokio::join!(http, doors.serve(&engine, &stop));
+        front.close().await;
         http.and(lottery)
     };
     let setup = async {
