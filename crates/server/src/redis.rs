@@ -43,7 +43,7 @@ pub(crate) use self::metrics::RedisMetrics;
 use self::store::Store;
 use crate::app::App;
 use crate::door::{Allowed, Door};
-use crate::serve::Server;
+use crate::serve::Front;
 
 /// Connections that wait to be accepted: as many as a pool of a large application opens at once.
 pub const REDIS_BACKLOG: u32 = 4_096;
@@ -123,15 +123,19 @@ pub(crate) struct Shared {
     started: Instant,
 }
 
-impl Server {
+impl Front {
     /// Serves Redis clients until `shutdown`, then lets requests that are at work finish.
-    pub fn serve_redis(
+    ///
+    /// # Errors
+    ///
+    /// If the listener has no address.
+    pub async fn serve_redis(
         &self,
         listener: TcpListener,
         config: RedisConfig,
-        shutdown: CancellationToken,
-    ) -> impl Future<Output = io::Result<()>> + use<> {
-        serve(self.app.clone(), listener, config, shutdown)
+        shutdown: &CancellationToken,
+    ) -> io::Result<()> {
+        serve(self.app.clone(), listener, config, shutdown).await
     }
 }
 
@@ -139,7 +143,7 @@ async fn serve(
     app: App,
     listener: TcpListener,
     config: RedisConfig,
-    shutdown: CancellationToken,
+    shutdown: &CancellationToken,
 ) -> io::Result<()> {
     let address = listener.local_addr()?;
     let grace = config.limits.shutdown_grace;
@@ -163,7 +167,7 @@ async fn serve(
         seats: Arc::new(Semaphore::new(seats.available_permits() + REFUSED_AT_ONCE)),
         allowed: shared.config.allowed.clone(),
     };
-    door.accept(&shutdown, |stream, peer, admitted| {
+    door.accept(shutdown, |stream, peer, admitted| {
         match Arc::clone(&seats).try_acquire_owned() {
             Ok(seat) => {
                 let guest = Guest::new(stream, peer, &shared, stopping.clone());

@@ -43,7 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// what is counted. Cloning it is cheap.
 #[derive(Clone)]
 pub struct Front {
-    app: App,
+    pub(crate) app: App,
     tasks: TaskTracker,
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use server::{Allowed, REDIS_BACKLOG, RedisConfig, Server};
+use server::{Allowed, Front, REDIS_BACKLOG, RedisConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -44,18 +44,10 @@ impl RedisDoor {
     }
 
     /// Serves until `stop`.
-    pub fn serve(
-        self,
-        server: &Server,
-        stop: &CancellationToken,
-    ) -> impl Future<Output = io::Result<()>> + use<> {
-        let RedisDoor { listener, config } = self;
-        let served = listener.map(|listener| server.serve_redis(listener, config, stop.clone()));
-        async move {
-            match served {
-                Some(served) => served.await,
-                None => Ok(()),
-            }
+    pub async fn serve(self, front: &Front, stop: &CancellationToken) -> io::Result<()> {
+        match self.listener {
+            Some(listener) => front.serve_redis(listener, self.config, stop).await,
+            None => Ok(()),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use engine::production::Production;
 use engine::{Engine, JoinToken, Options, Tuning};
-use server::{Config, PasswordCost, RedisConfig, Server};
+use server::{Config, Front, PasswordCost, RedisConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -87,8 +87,13 @@ impl Node {
                 .unwrap();
         }
         let shutdown = CancellationToken::new();
-        let server = Server::new(engine.clone(), config).unwrap();
-        let served = server.serve_redis(listener, redis, shutdown.clone());
+        let front = Front::open(engine.clone(), config).unwrap();
+        let stop = shutdown.clone();
+        let served = async move {
+            let served = front.serve_redis(listener, redis, &stop).await;
+            front.close().await;
+            served
+        };
         Node {
             address,
             engine,
