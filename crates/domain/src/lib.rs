@@ -20,7 +20,6 @@ pub mod accounts;
 pub mod command;
 mod context;
 pub mod event;
-pub mod keys;
 pub mod lottery;
 pub mod machine;
 pub mod merkle;

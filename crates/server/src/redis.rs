@@ -18,7 +18,6 @@ mod here;
 mod hub;
 mod listeners;
 mod metrics;
-mod pending;
 pub mod resp;
 mod store;
 mod waiters;

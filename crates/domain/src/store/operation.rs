@@ -496,6 +496,31 @@ pub enum Write {
     },
 }
 
+impl Write {
+    /// Stores a string, whatever was there: the plain SET.
+    pub fn set(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
+        Write::Set {
+            key: key.into(),
+            value: value.into(),
+            when: When::Always,
+            expiry: Expiry::None,
+            get: false,
+        }
+    }
+}
+
+impl From<Read> for Operation {
+    fn from(read: Read) -> Self {
+        Operation::Read(read)
+    }
+}
+
+impl From<Write> for Operation {
+    fn from(write: Write) -> Self {
+        Operation::Write(write)
+    }
+}
+
 /// Under which condition a string is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum When {

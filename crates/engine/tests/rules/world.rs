@@ -59,7 +59,7 @@ impl World {
             number: (index % 3) as u32,
         };
         let at_ms = START_MS + index as i64 * STEP_MS;
-        proposal.clone().place(position, at_ms, [0; 32])
+        proposal.clone().place(position, 1, at_ms, [0; 32])
     }
 
     pub fn apply(&mut self, proposal: &Proposal) -> Outcome {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::pending::Touched;
+use domain::store::Touched;
 use engine::Missed;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -49,12 +49,8 @@ impl Hub {
     }
 
     fn tell(&self, touched: &Touched) {
-        if touched.missed {
-            self.waiters.look_at_all();
-        } else {
-            self.waiters
-                .look(touched.keys.iter().map(|touched| &touched.key));
-        }
+        let keys = touched.keys.iter().map(|touched| &touched.key);
+        self.waiters.look(keys);
         let messages = touched.messages.iter();
         messages.for_each(|message| self.listeners.tell(message));
     }

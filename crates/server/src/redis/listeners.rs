@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::pending::Message;
 use bytes::Bytes;
+use domain::store::Message;
 use tokio::sync::Notify;
 
 use super::glob;
@@ -184,8 +184,7 @@ impl Mailbox {
 
     /// The client speaks another version from now on.
     pub fn set_version(&self, version: Version) {
-        self.three
-            .store(version == Version::Three, Ordering::Relaxed);
+        self.three.store(version == Version::Three, Ordering::Relaxed);
     }
 
     fn version(&self) -> Version {

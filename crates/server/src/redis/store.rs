@@ -3,10 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::pending::*;
 use domain::store::{Answer, Condition, Executed, Operation, Read};
 use domain::{Action, Actor, Proposal, Rejection, Reply, RequestId};
-use engine::{Consistency, Engine, ReadError, Served, WriteError};
+use engine::{Consistency, Engine, KeyWatch, ReadError, Served, WriteError};
 
 /// The store as the door sees it.
 #[derive(Clone)]
@@ -49,7 +48,7 @@ impl Store {
     /// Reads of one state, which has all that was written up to `seen`.
     pub async fn read(&self, seen: u64, reads: Vec<Read>) -> Result<Vec<Answer>, Line> {
         if let Some(served) = self.engine.store_now(seen, &reads) {
-            return Ok(served.value);
+            return Ok(served.answers);
         }
         let read = self.engine.store(Consistency::Session(seen), reads).await;
         Ok(read.map_err(unread)?.value)
@@ -65,19 +64,17 @@ impl Store {
         let proposal = Proposal {
             actor: Actor::Anonymous,
             request,
-            action: act(conditions, operations),
+            action: Action::Store {
+                conditions,
+                operations,
+            },
         };
         let served = self.engine.write(proposal).await;
         let Served { value, position } = served.map_err(NotWritten::from)?;
         let written = match value.result {
-            Ok(reply) if matches!(rep(reply.clone()), Some(Executed::Done { .. })) => {
-                Written::Done(vec![])
-            }
-            Ok(_) => {
-                return Err(NotWritten::refused(
-                    "ERR internal error: an odd reply".into(),
-                ));
-            }
+            Ok(Reply::Store(Executed::Done { results, .. })) => Written::Done(results),
+            Ok(Reply::Store(Executed::Moved { .. })) => Written::Moved,
+            Ok(_) => return Err(NotWritten::refused("ERR internal error: an odd reply".into())),
             Err(rejection) => return Err(NotWritten::refused(rejected(&rejection))),
         };
         Ok((written, position.index))
@@ -127,9 +124,10 @@ fn unread(error: ReadError) -> Line {
     let code = match error {
         ReadError::Busy { .. } => "BUSY",
         ReadError::Behind { .. } => "TRYAGAIN",
-        ReadError::NoLeader | ReadError::Stopping | ReadError::Outvoted | ReadError::CannotGoOn => {
-            "CLUSTERDOWN"
-        }
+        ReadError::NoLeader
+        | ReadError::Stopping
+        | ReadError::Outvoted
+        | ReadError::CannotGoOn => "CLUSTERDOWN",
         ReadError::Failed(_) => "ERR",
     };
     format!("{code} {error}").into()

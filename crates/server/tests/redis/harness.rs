@@ -249,9 +249,12 @@ impl Client {
 
     /// Whether nothing comes for a moment.
     pub async fn is_silent(&mut self) -> bool {
+        if !self.received.is_empty() {
+            return false;
+        }
         let reading = self.stream.read_buf(&mut self.received);
         let moment = Duration::from_millis(100);
-        self.received.is_empty() && tokio::time::timeout(moment, reading).await.is_err()
+        tokio::time::timeout(moment, reading).await.is_err()
     }
 }
 
