@@ -53,7 +53,11 @@ fn parse(bytes: &[u8], piece: usize, unknown: bool) -> Parsed {
             parser.parse(&mut buffer, &mut requests);
             for request in requests.iter() {
                 let words = request.arguments().map(<[u8]>::to_vec);
-                found.push(std::iter::once(request.name().to_vec()).chain(words).collect());
+                found.push(
+                    std::iter::once(request.name().to_vec())
+                        .chain(words)
+                        .collect(),
+                );
             }
             if requests.error().is_some() {
                 return (found, requests.error(), 0);

@@ -200,12 +200,11 @@ pub struct KeyWatch {
 }
 
 impl KeyWatch {
-    /// What was touched next; `None` when the node stops or was outvoted. After [`Missed`] look at
-    /// the state: what was left out is not told again.
+    /// What was touched next; `None` when the node stops or was outvoted. After [`Missed`], and
+    /// when [`Touched::missed`] says so, look at the state: what was left out is not told again.
     pub async fn next(&mut self) -> Result<Option<Arc<Touched>>, Missed> {
         let received = self.outvoted.run_until_cancelled(self.receiver.recv());
         match received.await.unwrap_or(Err(RecvError::Closed)) {
-            Ok(touched) if touched.missed => Err(Missed),
             Ok(touched) => Ok(Some(touched)),
             Err(RecvError::Closed) => Ok(None),
             Err(RecvError::Lagged(_)) => Err(Missed),

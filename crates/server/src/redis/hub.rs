@@ -49,6 +49,9 @@ impl Hub {
     }
 
     fn tell(&self, touched: &Touched) {
+        if touched.missed {
+            self.waiters.look_at_all();
+        }
         let keys = touched.keys.iter().map(|touched| &touched.key);
         self.waiters.look(keys);
         let messages = touched.messages.iter();

@@ -184,7 +184,8 @@ impl Mailbox {
 
     /// The client speaks another version from now on.
     pub fn set_version(&self, version: Version) {
-        self.three.store(version == Version::Three, Ordering::Relaxed);
+        self.three
+            .store(version == Version::Three, Ordering::Relaxed);
     }
 
     fn version(&self) -> Version {

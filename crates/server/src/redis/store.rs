@@ -74,7 +74,11 @@ impl Store {
         let written = match value.result {
             Ok(Reply::Store(Executed::Done { results, .. })) => Written::Done(results),
             Ok(Reply::Store(Executed::Moved { .. })) => Written::Moved,
-            Ok(_) => return Err(NotWritten::refused("ERR internal error: an odd reply".into())),
+            Ok(_) => {
+                return Err(NotWritten::refused(
+                    "ERR internal error: an odd reply".into(),
+                ));
+            }
             Err(rejection) => return Err(NotWritten::refused(rejected(&rejection))),
         };
         Ok((written, position.index))
@@ -124,10 +128,9 @@ fn unread(error: ReadError) -> Line {
     let code = match error {
         ReadError::Busy { .. } => "BUSY",
         ReadError::Behind { .. } => "TRYAGAIN",
-        ReadError::NoLeader
-        | ReadError::Stopping
-        | ReadError::Outvoted
-        | ReadError::CannotGoOn => "CLUSTERDOWN",
+        ReadError::NoLeader | ReadError::Stopping | ReadError::Outvoted | ReadError::CannotGoOn => {
+            "CLUSTERDOWN"
+        }
         ReadError::Failed(_) => "ERR",
     };
     format!("{code} {error}").into()

@@ -12,14 +12,18 @@ async fn wait_for_blocked(node: &Node, count: usize) {
     let waiting = async {
         loop {
             let told = client.ask("INFO clients").await;
-            let Reply::Bulk(text) = told else { panic!("{told:?}") };
+            let Reply::Bulk(text) = told else {
+                panic!("{told:?}")
+            };
             if String::from_utf8_lossy(&text).contains(&expected) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.expect(&expected);
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .expect(&expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,7 +36,10 @@ async fn what_is_there_is_taken_at_once_and_nothing_in_time_is_nothing() {
     assert_eq!(client.ask("BLMOVE l m LEFT RIGHT 5").await, bulk("b"));
     assert_eq!(client.ask("BRPOPLPUSH m l 5").await, bulk("b"));
     let expected = Reply::Array(vec![bulk("l"), bulks(&["b"])]);
-    assert_eq!(client.ask("BLMPOP 5 2 none l LEFT COUNT 10").await, expected);
+    assert_eq!(
+        client.ask("BLMPOP 5 2 none l LEFT COUNT 10").await,
+        expected
+    );
     let begun = Instant::now();
     assert_eq!(client.ask("BLPOP l 0.1").await, Reply::Null);
     assert_eq!(client.ask("BLMOVE l m LEFT LEFT 0.05").await, Reply::Null);
@@ -97,10 +104,18 @@ async fn every_item_goes_to_one_of_many_who_wait_on_every_node() {
     }
     let mut items = Vec::new();
     for worker in workers {
-        items.extend(tokio::time::timeout(PATIENCE, worker).await.unwrap().unwrap());
+        items.extend(
+            tokio::time::timeout(PATIENCE, worker)
+                .await
+                .unwrap()
+                .unwrap(),
+        );
     }
     let different: BTreeSet<&String> = items.iter().collect();
-    assert_eq!((items.len(), different.len()), (CLIENTS * EACH, CLIENTS * EACH));
+    assert_eq!(
+        (items.len(), different.len()),
+        (CLIENTS * EACH, CLIENTS * EACH)
+    );
     for node in nodes {
         node.stop().await;
     }
@@ -127,7 +142,9 @@ async fn an_item_is_not_lost_with_a_client_that_has_gone() {
 async fn a_pipeline_goes_on_after_what_it_waited_for() {
     let node = Node::start().await;
     let mut client = node.client().await;
-    client.send(&[line("SET k 1"), line("BLPOP l 0"), line("GET k")].concat()).await;
+    client
+        .send(&[line("SET k 1"), line("BLPOP l 0"), line("GET k")].concat())
+        .await;
     assert_eq!(client.reply().await, crate::harness::ok());
     wait_for_blocked(&node, 1).await;
     node.client().await.ask("RPUSH l x").await;
@@ -142,7 +159,9 @@ async fn readers_of_a_journal_all_get_what_is_appended() {
     let mut readers = Vec::new();
     for node in &nodes {
         let mut reader = node.client().await;
-        reader.send(&line("XREAD BLOCK 0 STREAMS other j $ $")).await;
+        reader
+            .send(&line("XREAD BLOCK 0 STREAMS other j $ $"))
+            .await;
         wait_for_blocked(node, 1).await;
         readers.push(reader);
     }
@@ -153,7 +172,10 @@ async fn readers_of_a_journal_all_get_what_is_appended() {
     let stream = Reply::Array(vec![bulk("j"), Reply::Array(vec![entry])]);
     for reader in &mut readers {
         assert_eq!(reader.reply().await, Reply::Array(vec![stream.clone()]));
-        assert_eq!(reader.ask("XREAD BLOCK 50 STREAMS j 5-1").await, Reply::Null);
+        assert_eq!(
+            reader.ask("XREAD BLOCK 50 STREAMS j 5-1").await,
+            Reply::Null
+        );
         let again = reader.ask("XREAD COUNT 1 BLOCK 50 STREAMS j 0").await;
         assert_eq!(again, Reply::Array(vec![stream.clone()]));
     }
@@ -168,7 +190,9 @@ async fn clients_that_wait_do_not_hold_up_a_stop() {
     let mut waiting = node.client().await;
     waiting.send(&line("BLPOP l 0")).await;
     wait_for_blocked(&node, 1).await;
-    tokio::time::timeout(Duration::from_secs(5), node.stop()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), node.stop())
+        .await
+        .unwrap();
     assert_eq!(waiting.rest().await, "");
 }
 
@@ -178,7 +202,9 @@ async fn waiting_for_nodes_answers_those_that_have_it() {
     let mut client = nodes[0].client().await;
     client.ask("SET k v").await;
     // A majority of three is two: one besides the one that is asked.
-    let Reply::Integer(others) = client.ask("WAIT 1 0").await else { panic!() };
+    let Reply::Integer(others) = client.ask("WAIT 1 0").await else {
+        panic!()
+    };
     assert!((1..=2).contains(&others));
     assert_eq!(client.ask("WAIT 2 20000").await, Reply::Integer(2));
     assert_eq!(client.ask("WAIT 9 50").await, Reply::Integer(2));

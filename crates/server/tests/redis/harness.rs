@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use engine::production::Production;
-use engine::{Engine, JoinToken, Options, Tuning};
+use engine::{Engine, JoinToken, Options, Role, Tuning};
 use server::{Config, Front, PasswordCost, RedisConfig};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -58,7 +58,24 @@ impl Node {
         let first = Node::start().await;
         let second = Node::member("n2", Some(&first), RedisConfig::default()).await;
         let third = Node::member("n3", Some(&first), RedisConfig::default()).await;
-        [first, second, third]
+        let nodes = [first, second, third];
+        let well = || nodes.iter().all(Node::sees_three_voters);
+        let settled = async {
+            while !well() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, settled).await.unwrap();
+        nodes
+    }
+
+    fn sees_three_voters(&self) -> bool {
+        let status = self.engine.status();
+        let voters = status
+            .nodes
+            .iter()
+            .filter(|node| node.role != Role::Learner);
+        voters.filter(|node| node.healthy).count() == 3
     }
 
     async fn member(name: &str, join: Option<&Node>, redis: RedisConfig) -> Self {
@@ -235,7 +252,9 @@ impl Client {
                 assert!(count > 0, "closed after {:?}", self.received);
             }
         };
-        tokio::time::timeout(PATIENCE, reading).await.expect("a reply")
+        tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("a reply")
     }
 
     /// Everything that comes until the node closes the connection.
@@ -243,7 +262,9 @@ impl Client {
         let mut bytes = std::mem::take(&mut self.received);
         // A reset is an end, too.
         let reading = self.stream.read_to_end(&mut bytes);
-        let _ = tokio::time::timeout(PATIENCE, reading).await.expect("an end");
+        let _ = tokio::time::timeout(PATIENCE, reading)
+            .await
+            .expect("an end");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 

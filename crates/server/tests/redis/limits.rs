@@ -9,7 +9,9 @@ async fn a_client_that_never_reads_its_answers_is_cut() {
     let node = Node::with(hasty()).await;
     let mut client = node.client().await;
     let value = vec![b'x'; 500_000];
-    client.ask_words(&[b"SET".to_vec(), b"k".to_vec(), value]).await;
+    client
+        .ask_words(&[b"SET".to_vec(), b"k".to_vec(), value])
+        .await;
     let gets = line("GET k").repeat(1_000);
     // Half a gigabyte of answers: neither the socket nor the node keeps that.
     let sent = client.stream.write_all(&gets);
@@ -17,14 +19,18 @@ async fn a_client_that_never_reads_its_answers_is_cut() {
     let mut other = node.client().await;
     let cut = async {
         loop {
-            let Reply::Bulk(told) = other.ask("INFO clients").await else { panic!() };
+            let Reply::Bulk(told) = other.ask("INFO clients").await else {
+                panic!()
+            };
             if String::from_utf8_lossy(&told).contains("connected_clients:1\r\n") {
                 return;
             }
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(PATIENCE, cut).await.expect("it is cut");
+    tokio::time::timeout(PATIENCE, cut)
+        .await
+        .expect("it is cut");
     node.stop().await;
 }
 
@@ -39,8 +45,12 @@ async fn a_listener_that_takes_nothing_is_cut_and_nobody_else() {
     let mut listeners = 2;
     let mut sent = 0;
     while listeners > 1 {
-        let told = writer.ask_words(&[b"PUBLISH".to_vec(), b"c".to_vec(), message.clone()]).await;
-        let Reply::Integer(count) = told else { panic!("{told:?}") };
+        let told = writer
+            .ask_words(&[b"PUBLISH".to_vec(), b"c".to_vec(), message.clone()])
+            .await;
+        let Reply::Integer(count) = told else {
+            panic!("{told:?}")
+        };
         listeners = count;
         assert!(matches!(well.reply().await, Reply::Array(_)));
         sent += 1;
@@ -78,21 +88,32 @@ async fn too_many_connections_are_told_so() {
 async fn what_is_too_large_is_refused_in_words() {
     let node = Node::start().await;
     let mut client = node.client().await;
-    let set = |key: &[u8], value: usize| {
-        encode(&[b"SET".to_vec(), key.to_vec(), vec![b'x'; value]])
-    };
+    let set =
+        |key: &[u8], value: usize| encode(&[b"SET".to_vec(), key.to_vec(), vec![b'x'; value]]);
     client.send(&set(b"k", 512 * 1024)).await;
     assert_eq!(client.reply().await, ok());
     client.send(&set(b"k", 512 * 1024 + 1)).await;
-    let Reply::Error(told) = client.reply().await else { panic!() };
-    assert!(told.starts_with("ERR string exceeds maximum allowed size"), "{told}");
+    let Reply::Error(told) = client.reply().await else {
+        panic!()
+    };
+    assert!(
+        told.starts_with("ERR string exceeds maximum allowed size"),
+        "{told}"
+    );
     client.send(&set(&[b'k'; 1025], 1)).await;
-    let Reply::Error(told) = client.reply().await else { panic!() };
-    assert!(told.starts_with("ERR a key has at most 1024 bytes"), "{told}");
+    let Reply::Error(told) = client.reply().await else {
+        panic!()
+    };
+    assert!(
+        told.starts_with("ERR a key has at most 1024 bytes"),
+        "{told}"
+    );
     // The connection goes on.
     assert_eq!(client.ask("STRLEN k").await, Reply::Integer(512 * 1024));
     let mut greedy = node.client().await;
-    greedy.send(&format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", 1024 * 1024 + 1).into_bytes()).await;
+    greedy
+        .send(&format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n${}\r\n", 1024 * 1024 + 1).into_bytes())
+        .await;
     let told = greedy.rest().await;
     assert_eq!(told, "-ERR Protocol error: invalid bulk length\r\n");
     node.stop().await;

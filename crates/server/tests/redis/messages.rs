@@ -51,17 +51,41 @@ async fn a_message_reaches_those_who_listen_on_every_node_in_order() {
 async fn patterns_and_channels_are_counted_and_left() {
     let node = Node::start().await;
     let (mut client, mut writer) = (node.client().await, node.client().await);
-    assert_eq!(client.ask("SUBSCRIBE a").await, counted("subscribe", "a", 1));
-    assert_eq!(client.ask("PSUBSCRIBE n*").await, counted("psubscribe", "n*", 2));
-    assert_eq!(client.ask("SUBSCRIBE a").await, counted("subscribe", "a", 2));
+    assert_eq!(
+        client.ask("SUBSCRIBE a").await,
+        counted("subscribe", "a", 1)
+    );
+    assert_eq!(
+        client.ask("PSUBSCRIBE n*").await,
+        counted("psubscribe", "n*", 2)
+    );
+    assert_eq!(
+        client.ask("SUBSCRIBE a").await,
+        counted("subscribe", "a", 2)
+    );
     assert_eq!(writer.ask("PUBLISH news hi").await, Reply::Integer(1));
-    assert_eq!(client.reply().await, told("pmessage", &["n*", "news", "hi"]));
+    assert_eq!(
+        client.reply().await,
+        told("pmessage", &["n*", "news", "hi"])
+    );
     let refused = client.fail("GET k").await;
-    assert!(refused.starts_with("ERR Can't execute 'get': only (P|S)SUBSCRIBE"), "{refused}");
+    assert!(
+        refused.starts_with("ERR Can't execute 'get': only (P|S)SUBSCRIBE"),
+        "{refused}"
+    );
     assert_eq!(client.ask("PING").await, told("pong", &[""]));
-    assert_eq!(client.ask("UNSUBSCRIBE").await, counted("unsubscribe", "a", 1));
-    assert_eq!(client.ask("PUNSUBSCRIBE x").await, counted("punsubscribe", "x", 1));
-    assert_eq!(client.ask("PUNSUBSCRIBE").await, counted("punsubscribe", "n*", 0));
+    assert_eq!(
+        client.ask("UNSUBSCRIBE").await,
+        counted("unsubscribe", "a", 1)
+    );
+    assert_eq!(
+        client.ask("PUNSUBSCRIBE x").await,
+        counted("punsubscribe", "x", 1)
+    );
+    assert_eq!(
+        client.ask("PUNSUBSCRIBE").await,
+        counted("punsubscribe", "n*", 0)
+    );
     assert_eq!(client.ask("GET k").await, Reply::Null);
     assert_eq!(writer.ask("PUBLISH news hi").await, Reply::Integer(0));
     let nothing = Reply::Array(vec![bulk("unsubscribe"), Reply::Null, Reply::Integer(0)]);
@@ -108,6 +132,8 @@ async fn nobody_hears_what_was_said_after_leaving() {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(crate::harness::PATIENCE, left).await.unwrap();
+    tokio::time::timeout(crate::harness::PATIENCE, left)
+        .await
+        .unwrap();
     node.stop().await;
 }

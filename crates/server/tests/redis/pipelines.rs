@@ -17,7 +17,8 @@ async fn entries(node: &Node, bytes: &[u8], replies: usize) -> (u64, Vec<Reply>)
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pipeline_of_a_hundred_writes_is_one_entry_of_the_log() {
     let node = Node::start().await;
-    let sets = (0..100).map(|number| encode(&["SET".to_owned(), format!("k{number}"), "v".to_owned()]));
+    let sets =
+        (0..100).map(|number| encode(&["SET".to_owned(), format!("k{number}"), "v".to_owned()]));
     let (entries, replies) = entries(&node, &sets.collect::<Vec<_>>().concat(), 100).await;
     assert!(replies.iter().all(|reply| *reply == ok()), "{replies:?}");
     // The socket may have handed it over in two parts.
@@ -39,8 +40,20 @@ async fn reads_alone_are_no_entry() {
 async fn replies_are_in_order_and_reads_see_what_was_written_before_them() {
     let node = Node::start().await;
     let words = [
-        "GET n", "INCR n", "GET n", "PING", "INCR n", "nonsense", "GET n", "LPUSH n x", "ECHO hi",
-        "GET n", "MGET n m", "SET m 1", "MGET n m", "DBSIZE",
+        "GET n",
+        "INCR n",
+        "GET n",
+        "PING",
+        "INCR n",
+        "nonsense",
+        "GET n",
+        "LPUSH n x",
+        "ECHO hi",
+        "GET n",
+        "MGET n m",
+        "SET m 1",
+        "MGET n m",
+        "DBSIZE",
     ];
     let bytes: Vec<u8> = words.iter().flat_map(|words| line(words)).collect();
     let (entries, replies) = entries(&node, &bytes, words.len()).await;
@@ -87,7 +100,11 @@ async fn what_is_too_much_for_one_entry_takes_several() {
     let node = Node::start().await;
     let value = vec![b'x'; 100 * 1024];
     let sets = (0..30).flat_map(|number| {
-        encode(&[b"SET".to_vec(), format!("k{number}").into_bytes(), value.clone()])
+        encode(&[
+            b"SET".to_vec(),
+            format!("k{number}").into_bytes(),
+            value.clone(),
+        ])
     });
     let mut bytes: Vec<u8> = sets.collect();
     bytes.extend(line("DBSIZE"));
@@ -101,7 +118,9 @@ async fn what_is_too_much_for_one_entry_takes_several() {
 async fn quitting_in_a_pipeline_answers_what_came_before() {
     let node = Node::start().await;
     let mut client = node.client().await;
-    client.send(b"SET k v\r\nGET k\r\nQUIT\r\nSET k w\r\n").await;
+    client
+        .send(b"SET k v\r\nGET k\r\nQUIT\r\nSET k w\r\n")
+        .await;
     assert_eq!(client.rest().await, "+OK\r\n$1\r\nv\r\n+OK\r\n");
     let mut other = node.client().await;
     assert_eq!(other.ask("GET k").await, bulk("v"));

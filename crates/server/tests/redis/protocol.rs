@@ -12,7 +12,9 @@ async fn requests_come_in_any_pieces_and_as_lines() {
         client.send(&[byte]).await;
     }
     assert_eq!(client.reply().await, ok());
-    client.send(b"get k\r\n\r\nPING\necho \"a\\x41 b\"\r\n").await;
+    client
+        .send(b"get k\r\n\r\nPING\necho \"a\\x41 b\"\r\n")
+        .await;
     assert_eq!(client.reply().await, bulk("a\r\nb"));
     assert_eq!(client.reply().await, simple("PONG"));
     assert_eq!(client.reply().await, bulk("aA b"));
@@ -35,7 +37,10 @@ async fn broken_bytes_are_named_and_the_connection_ends() {
         client.send(b"PING\r\n").await;
         client.send(bytes).await;
         let told = client.rest().await;
-        assert_eq!(told, format!("+PONG\r\n-ERR Protocol error: {expected}\r\n"));
+        assert_eq!(
+            told,
+            format!("+PONG\r\n-ERR Protocol error: {expected}\r\n")
+        );
     }
     // The others do not notice.
     assert_eq!(node.client().await.ask("PING").await, simple("PONG"));
@@ -88,7 +93,10 @@ async fn unknown_commands_and_wrong_counts_of_words_are_told_as_redis_does() {
     let node = Node::start().await;
     let mut client = node.client().await;
     for (words, expected) in [
-        ("nonsense", "ERR unknown command 'nonsense', with args beginning with: "),
+        (
+            "nonsense",
+            "ERR unknown command 'nonsense', with args beginning with: ",
+        ),
         (
             "EVAL script 0",
             "ERR unknown command 'EVAL', with args beginning with: 'script' '0' ",
@@ -96,11 +104,23 @@ async fn unknown_commands_and_wrong_counts_of_words_are_told_as_redis_does() {
         ("get", "ERR wrong number of arguments for 'get' command"),
         ("GET a b", "ERR wrong number of arguments for 'get' command"),
         ("set a", "ERR wrong number of arguments for 'set' command"),
-        ("mset a 1 b", "ERR wrong number of arguments for 'mset' command"),
-        ("client setname", "ERR wrong number of arguments for 'client|setname' command"),
-        ("client nonsense", "ERR unknown subcommand 'nonsense'. Try CLIENT HELP."),
+        (
+            "mset a 1 b",
+            "ERR wrong number of arguments for 'mset' command",
+        ),
+        (
+            "client setname",
+            "ERR wrong number of arguments for 'client|setname' command",
+        ),
+        (
+            "client nonsense",
+            "ERR unknown subcommand 'nonsense'. Try CLIENT HELP.",
+        ),
         ("select 1", "ERR DB index is out of range"),
-        ("cluster info", "ERR This instance has cluster support disabled"),
+        (
+            "cluster info",
+            "ERR This instance has cluster support disabled",
+        ),
     ] {
         assert_eq!(client.fail(words).await, expected, "{words}");
     }
@@ -121,8 +141,14 @@ async fn version_3_has_its_own_forms() {
     let Reply::Map(told) = client.ask("HELLO 3").await else {
         panic!("HELLO 3 is answered with a map");
     };
-    assert!(told.contains(&(bulk("proto"), Reply::Integer(3))), "{told:?}");
-    assert!(told.contains(&(bulk("mode"), bulk("standalone"))), "{told:?}");
+    assert!(
+        told.contains(&(bulk("proto"), Reply::Integer(3))),
+        "{told:?}"
+    );
+    assert!(
+        told.contains(&(bulk("mode"), bulk("standalone"))),
+        "{told:?}"
+    );
     let three = client.ask("HGETALL h").await;
     assert_eq!(three, Reply::Map(vec![(bulk("f"), bulk("v"))]));
     assert_eq!(client.ask("SMEMBERS s").await, Reply::Set(vec![bulk("m")]));

@@ -13,7 +13,18 @@ async fn queue(client: &mut Client, requests: &[&str]) {
 async fn a_transaction_is_one_entry_of_the_log() {
     let node = Node::start().await;
     let mut client = node.client().await;
-    queue(&mut client, &["SET k 1", "INCR k", "PING", "GET k", "LPUSH k x", "BLPOP none 0"]).await;
+    queue(
+        &mut client,
+        &[
+            "SET k 1",
+            "INCR k",
+            "PING",
+            "GET k",
+            "LPUSH k x",
+            "BLPOP none 0",
+        ],
+    )
+    .await;
     // Nobody sees anything of it before.
     assert_eq!(node.client().await.ask("GET k").await, Reply::Null);
     let before = node.applied();
@@ -52,8 +63,14 @@ async fn what_cannot_be_queued_breaks_the_transaction() {
     assert_eq!(client.fail("EXEC").await, "ERR EXEC without MULTI");
     assert_eq!(client.fail("DISCARD").await, "ERR DISCARD without MULTI");
     queue(&mut client, &["SET k v"]).await;
-    assert_eq!(client.fail("MULTI").await, "ERR MULTI calls can not be nested");
-    assert_eq!(client.fail("WATCH k").await, "ERR WATCH inside MULTI is not allowed");
+    assert_eq!(
+        client.fail("MULTI").await,
+        "ERR MULTI calls can not be nested"
+    );
+    assert_eq!(
+        client.fail("WATCH k").await,
+        "ERR WATCH inside MULTI is not allowed"
+    );
     assert_eq!(client.ask("DISCARD").await, ok());
     assert_eq!(client.ask("GET k").await, Reply::Null);
     node.stop().await;
@@ -119,7 +136,10 @@ async fn clients_that_watch_and_retry_count_exactly() {
         counter.await.unwrap();
     }
     let mut client = nodes[0].client().await;
-    assert_eq!(client.ask("INCRBY n 0").await, Reply::Integer((CLIENTS * TIMES) as i64));
+    assert_eq!(
+        client.ask("INCRBY n 0").await,
+        Reply::Integer((CLIENTS * TIMES) as i64)
+    );
     for node in nodes {
         node.stop().await;
     }
@@ -129,7 +149,9 @@ async fn clients_that_watch_and_retry_count_exactly() {
 async fn a_transaction_in_a_pipeline_is_answered_in_order() {
     let node = Node::start().await;
     let mut client = node.client().await;
-    let words = ["SET a 1", "MULTI", "INCR a", "EXEC", "INCR a", "MULTI", "DISCARD", "GET a"];
+    let words = [
+        "SET a 1", "MULTI", "INCR a", "EXEC", "INCR a", "MULTI", "DISCARD", "GET a",
+    ];
     let bytes: Vec<u8> = words.iter().flat_map(|words| line(words)).collect();
     client.send(&bytes).await;
     let expected = [
