@@ -58,12 +58,16 @@ impl Memory {
 
     /// Log index of the last entry whose commands have all been applied.
     pub fn index(&self) -> u64 {
-        self.look().index
+        self.look().shown().index
     }
 
     /// Notes that all commands up to this log index have been applied.
     pub fn reached(&self, index: u64) {
-        self.change().index = index;
+        let mut table = self.change();
+        table.index = index;
+        if table.past.as_ref().is_some_and(|past| past.index <= index) {
+            table.past = None;
+        }
     }
 
     /// Whether touched keys are to be collected. Whoever wants to know says so first and looks at
@@ -101,9 +105,15 @@ impl Memory {
         drop(done);
     }
 
-    /// Empties the memory for a database with these counters.
+    /// Empties the memory for a database with these counters. Until what was applied is applied
+    /// again, readers see what they saw before: nobody is told of the step back.
     pub(crate) fn reset(&self, seed: u64, now_ms: i64, counters: Counters) {
-        self.change().reset(seed, now_ms, counters);
+        let mut table = self.change();
+        let mut before = std::mem::take(&mut *table);
+        let past = before.past.take().unwrap_or_else(|| Box::new(before));
+        table.generation = past.generation;
+        table.reset(seed, now_ms, counters);
+        table.past = (past.index > 0).then_some(past);
     }
 
     pub(crate) fn is_watched(&self) -> bool {
@@ -156,6 +166,8 @@ pub(crate) struct Table {
     pub spent: Spent,
     /// Keys touched and messages published, if somebody wants to know.
     pub touched: Touched,
+    /// What readers see until the log has been applied again after a rollback.
+    past: Option<Box<Table>>,
 }
 
 /// Where there is nothing left to sweep: rows before these names are gone, and none is made there
@@ -219,11 +231,17 @@ impl Default for Table {
             index: 0,
             spent: Spent::default(),
             touched: Touched::default(),
+            past: None,
         }
     }
 }
 
 impl Table {
+    /// What readers see.
+    pub fn shown(&self) -> &Table {
+        self.past.as_deref().unwrap_or(self)
+    }
+
     /// Empties the table for a database with these counters. `seed` keeps clients from choosing
     /// keys that meet in the hash table.
     pub fn reset(&mut self, seed: u64, now_ms: i64, counters: Counters) {

@@ -61,12 +61,13 @@ impl Memory {
     /// Answers from memory alone, if all that is asked for is there and the state has reached
     /// `index`.
     pub fn look_up(&self, reads: &[Read], now_ms: i64, index: u64) -> Option<Looked> {
-        let table = self.look();
+        let guard = self.look();
+        let table = guard.shown();
         if table.index < index {
             return None;
         }
         let mut looker = Looker {
-            table: Some(&table),
+            table: Some(table),
             sql: None,
             now_ms: now_ms.max(table.now_ms),
             counters: table.counters,
@@ -91,13 +92,14 @@ impl Memory {
         index: u64,
         begin: impl FnOnce() -> Result<S, Fault>,
     ) -> Result<Option<Looked>, Fault> {
-        let table = self.look();
+        let guard = self.look();
+        let table = guard.shown();
         if table.index < index {
             return Ok(None);
         }
         let mut sql = begin()?;
         let mut looker = Looker {
-            table: Some(&table),
+            table: Some(table),
             sql: Some(&mut sql),
             now_ms: ask.now_ms.max(table.now_ms),
             counters: table.counters,
@@ -115,7 +117,7 @@ impl Memory {
             Err(Halt::Elsewhere) => None,
             Err(halt) => return Err(broken(halt)),
         };
-        drop(table);
+        drop(guard);
         self.keep(fetched, generation);
         Ok(found)
     }
