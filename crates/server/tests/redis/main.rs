@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod blocking;
-mod commands;
 mod harness;
 mod limits;
 mod messages;

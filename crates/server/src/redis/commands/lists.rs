@@ -52,7 +52,8 @@ fn pop(mut words: Arguments<'_>, step: &mut Step<'_>, end: End) -> Parsed<Shape>
     let key = words.bytes()?;
     let count = match words.left() {
         0 => None,
-        1 => Some(words.count()?),
+        // Whatever is no number is not a positive one to Redis either.
+        1 => Some(words.count().map_err(|_| Refusal::NotPositive)?),
         _ => return Err(Refusal::Arity),
     };
     step.write(Write::ListPop { key, end, count });

@@ -214,7 +214,7 @@ impl Time {
             // Redis rounds to the nearest second.
             Time::SecondsLeft => left_ms.saturating_add(500) / 1_000,
             Time::MillisecondsLeft => left_ms,
-            Time::Second => at_ms / 1_000,
+            Time::Second => at_ms.saturating_add(500) / 1_000,
             Time::Millisecond => at_ms,
         });
     }

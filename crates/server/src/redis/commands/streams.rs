@@ -47,7 +47,12 @@ fn new_id(text: &[u8]) -> Parsed<NewId> {
         b"*" => Ok(NewId::Auto),
         _ => match text.strip_suffix(b"-*") {
             Some(ms) => Ok(NewId::At(number(ms)?)),
-            None => Ok(NewId::Exact(id(text, 0)?)),
+            None => match id(text, 0)? {
+                EntryId::MIN => Err(Refusal::because(
+                    "The ID specified in XADD must be greater than 0-0",
+                )),
+                id => Ok(NewId::Exact(id)),
+            },
         },
     }
 }
