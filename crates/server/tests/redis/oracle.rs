@@ -1,6 +1,7 @@
 //! The same conversations with this door and with a real Redis, where one is installed: every reply
 //! must be the same, to the word.
 
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -19,14 +20,17 @@ struct Redis {
 impl Redis {
     /// Starts one, or says why not.
     async fn start() -> Option<Self> {
-        if !is_installed("redis-server") {
+        // The program that checks Redis's files is Redis itself, under another name: it comes with
+        // the clients, without a service that starts by itself.
+        if !is_installed("redis-check-rdb") {
             return None;
         }
         let data = TempDir::new().unwrap();
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let child = Command::new("redis-server")
+        let child = Command::new("redis-check-rdb")
+            .arg0("redis-server")
             .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
             .args(["--save", "", "--appendonly", "no", "--dir"])
             .arg(data.path())
