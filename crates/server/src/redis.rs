@@ -184,7 +184,7 @@ async fn serve(
     stopping.cancel();
     tasks.close();
     if tokio::time::timeout(grace, tasks.wait()).await.is_err() {
-        tracing::warn!(%address, ?grace, "Redis clients were served to the end with requests unfinished");
+        tracing::warn!(%address, ?grace, "Redis clients had requests unfinished at the end");
     }
     tracing::info!(%address, "the Redis front door has stopped");
     Ok(())

@@ -18,8 +18,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::failure::{Failure, Outcome};
-use crate::logging;
 use crate::settings::{self, Given, Settings};
+use crate::{files, logging};
 
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
@@ -85,6 +85,7 @@ pub fn run(args: Args) -> Outcome {
         return shown.map_err(Failure::failed);
     }
     logging::start(&settings.log, settings.log_json)?;
+    files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads.get())
         .enable_all()

@@ -170,6 +170,14 @@ settings! {
     log: String = "info".to_owned(), "CONSORCIO_LOG";
 }
 
+#[cfg(test)]
+impl Given {
+    /// The settings that hold if this is all that is said.
+    pub fn settled(self) -> Outcome<Settings> {
+        self.over_defaults().complete()
+    }
+}
+
 impl Settings {
     /// Adds what follows from other settings, and refuses what cannot work.
     fn complete(mut self) -> Outcome<Self> {

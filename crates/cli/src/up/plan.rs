@@ -274,7 +274,8 @@ fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports>
         lottery_port: wish.lottery_port.unwrap_or(base.lottery_port),
         redis_port: wish.redis_port.unwrap_or(base.redis_port),
     };
-    // Agencies and Redis clients are told where to go by people; the nodes know each other by the others.
+    // Agencies and Redis clients are told where to go by people; the nodes know each other by the
+    // others.
     let known = |ports: Ports| (ports.http_port, ports.peer_port);
     match kept {
         Some(kept) if known(kept) != known(wanted) => Err(Failure::usage(format!(

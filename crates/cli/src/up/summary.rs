@@ -94,6 +94,9 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     say("Try next:");
     say(&format!("  consorcio account login admin --server {first}"));
     say(&format!("  curl {first}/v1/cluster"));
+    if let Some(Door::At(address)) = plan.nodes.first().map(|node| node.redis) {
+        say(&format!("  redis-cli -p {} incr visits", address.port()));
+    }
     if let Some(pid) = last_pid.filter(|_| plan.nodes.len() >= 3) {
         say(&format!(
             "  kill -9 {pid}    # {}: nothing is lost, and it comes back",

@@ -91,7 +91,8 @@ impl Connection {
             Err(cut) => cut,
         };
         if cut.is_worth_telling() {
-            tracing::warn!(peer = %self.client.peer, reason = %cut, "a client's connection is closed");
+            let peer = self.client.peer;
+            tracing::warn!(%peer, reason = %cut, "a client's connection is closed");
         }
     }
 

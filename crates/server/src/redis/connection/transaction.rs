@@ -78,7 +78,9 @@ impl Connection {
     /// Queues a request until EXEC.
     pub(super) fn queue(&mut self, command: &'static Command, request: Request<'_>) {
         let copy = Requests::copy_of(request);
-        let queued = copy.get(0).map(|request| self.parse_queued(command, request));
+        let queued = copy
+            .get(0)
+            .map(|request| self.parse_queued(command, request));
         let Some(transaction) = &mut self.transaction else {
             return;
         };
