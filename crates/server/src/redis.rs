@@ -13,7 +13,6 @@
 
 mod commands;
 mod connection;
-mod glob;
 mod here;
 mod hub;
 mod listeners;
@@ -74,6 +73,10 @@ pub struct RedisLimits {
     pub connections: usize,
     /// From the first byte of a request to its last, and for saying AUTH where that is required.
     pub request: Duration,
+    /// Passwords that are checked at once; further ones wait.
+    pub signing_in: usize,
+    /// How long an AUTH may take, with its wait.
+    pub sign_in_patience: Duration,
     /// A client that takes nothing of its replies for this long is cut.
     pub write_stall: Duration,
     /// Requests of more than 64 KiB that may come in at once, over all connections.
@@ -99,6 +102,11 @@ impl Default for RedisLimits {
             connections: 10_000,
             // A request of 2 MiB over a slow mobile line.
             request: Duration::from_secs(60),
+            // Fewer than the wrong ones that one client may say in a row, or a pool of connections
+            // would be taken for somebody who guesses.
+            signing_in: 4,
+            // Shorter than the usual time that libraries wait for a connection.
+            sign_in_patience: Duration::from_secs(4),
             write_stall: Duration::from_secs(30),
             // At 2 MiB each, 256 MiB at the worst.
             large_requests: 128,
@@ -118,6 +126,8 @@ pub(crate) struct Shared {
     last_client: AtomicU64,
     /// A permit is room for one large request.
     large: Arc<Semaphore>,
+    /// A permit is a password that is being checked.
+    signing_in: Semaphore,
     metrics: RedisMetrics,
     started: Instant,
 }
@@ -260,6 +270,7 @@ impl Shared {
             store: Store::new(app.engine.clone()),
             hub: Arc::new(Hub::new()),
             large: Arc::new(Semaphore::new(config.limits.large_requests)),
+            signing_in: Semaphore::new(config.limits.signing_in),
             metrics: app.metrics.redis.clone(),
             app,
             config,

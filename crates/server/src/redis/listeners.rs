@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use domain::store::Message;
+use domain::store::{Message, matches};
 use tokio::sync::Notify;
 
-use super::glob;
 use super::resp::{Replies, Version};
 
 /// Bytes that may wait for one listener: eight of the largest messages.
@@ -106,7 +105,7 @@ impl Listeners {
         let matching = places
             .patterns
             .iter()
-            .filter(|(pattern, _)| glob::matches(pattern, channel));
+            .filter(|(pattern, _)| matches(pattern, channel));
         let by_pattern: usize = matching.map(|(_, mailboxes)| mailboxes.len()).sum();
         by_pattern + places.channels.get(channel).map_or(0, Mailboxes::len)
     }
@@ -119,7 +118,7 @@ impl Listeners {
             Envelope::new(&head, &message.message).put_into(mailboxes);
         }
         for (pattern, mailboxes) in &places.patterns {
-            if glob::matches(pattern, &message.channel) {
+            if matches(pattern, &message.channel) {
                 let head = [&b"pmessage"[..], pattern, &message.channel];
                 Envelope::new(&head, &message.message).put_into(mailboxes);
             }

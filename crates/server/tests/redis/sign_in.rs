@@ -151,3 +151,26 @@ async fn a_client_may_say_what_it_is() {
     );
     node.stop().await;
 }
+
+/// A pool opens its connections at once; no password hash is computed for most of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_signs_in_with_all_its_connections() {
+    let node = Node::with(guarded()).await;
+    let address = node.address;
+    let pool = (0..200).map(|_| {
+        tokio::spawn(async move {
+            let mut client = Client::connect(address).await;
+            assert_eq!(auth(&mut client, "admin", PASSWORD).await, ok());
+            assert_eq!(client.ask("PING").await, simple("PONG"));
+        })
+    });
+    for client in pool.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    let mut client = node.client().await;
+    assert!(matches!(
+        auth(&mut client, "admin", "another").await,
+        Reply::Error(_)
+    ));
+    node.stop().await;
+}

@@ -1,7 +1,9 @@
 //! AUTH, HELLO and RESET: who the client is, and what it speaks.
 
+use tokio::time::timeout;
+
 use super::{Connection, Cut};
-use crate::problem::Kind;
+use crate::problem::{Kind, Trouble};
 use crate::redis::commands::{Arguments, Command, Parsed, Refusal};
 use crate::redis::resp::{Replies, Request, Version, parse_integer};
 
@@ -36,8 +38,7 @@ impl Connection {
         // A name or a password that nobody can have is wrong.
         let name = std::str::from_utf8(name).map_err(|_| wrong())?;
         let password = std::str::from_utf8(password).map_err(|_| wrong())?;
-        let address = self.client.peer.ip();
-        match self.shared.app.authenticate(address, name, password).await {
+        match self.authenticate(name, password).await {
             Ok(account) => {
                 self.client.account = Some(account);
                 self.unknown = false;
@@ -54,6 +55,22 @@ impl Connection {
                 _ => Refusal::Because(trouble.detail.into()),
             }),
         }
+    }
+
+    /// A pool of connections says all its passwords at once, and takes a refusal for the end: each
+    /// waits for its turn.
+    async fn authenticate(&self, name: &str, password: &str) -> Result<String, Trouble> {
+        let patience = self.shared.config.limits.sign_in_patience;
+        let address = self.client.peer.ip();
+        let in_turn = async {
+            let _turn = self.shared.signing_in.acquire().await;
+            self.shared.app.authenticate(address, name, password).await
+        };
+        let checked = timeout(patience, in_turn).await;
+        checked.unwrap_or_else(|_| {
+            let detail = "too many clients are signing in at this moment";
+            Err(Trouble::new(Kind::Busy, detail))
+        })
     }
 
     /// HELLO, with all that may be said in it.

@@ -1,10 +1,11 @@
 //! `CONFIG GET`: the few of Redis's settings that have an answer here. They are set where all
 //! settings of a node are: in its file, its environment and its flags.
 
+use domain::store::matches;
+
 use super::Here;
 use super::client::{unknown_part, write_help};
 use crate::redis::commands::{Arguments, Parsed, Refusal};
-use crate::redis::glob;
 use crate::redis::resp::{BULK_MAX_BYTES, Replies, Request};
 
 pub(crate) fn config(
@@ -37,7 +38,7 @@ fn get(here: &Here<'_>, mut words: Arguments<'_>, replies: &mut Replies) {
     while let Some(pattern) = words.next() {
         let pattern = pattern.to_ascii_lowercase();
         for (wanted, (name, _)) in wanted.iter_mut().zip(&known) {
-            *wanted |= glob::matches(&pattern, name.as_bytes());
+            *wanted |= matches(&pattern, name.as_bytes());
         }
     }
     let wanted = known.iter().zip(wanted).filter(|(_, wanted)| *wanted);
