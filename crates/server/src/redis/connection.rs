@@ -354,12 +354,14 @@ impl Connection {
 
     /// Does what is asked together, and sends the replies if they are many.
     async fn flush(&mut self) -> Result<(), Cut> {
-        if !self.batch.is_empty() {
+        while !self.batch.is_empty() {
             let store = &self.shared.store;
-            self.seen = self.batch.run(store, self.seen, &mut self.replies).await;
-        }
-        if self.replies.len() >= SEND_BYTES {
-            self.send().await?;
+            self.batch
+                .step(store, &mut self.seen, &mut self.replies)
+                .await;
+            if self.replies.len() >= SEND_BYTES {
+                self.send().await?;
+            }
         }
         Ok(())
     }

@@ -46,11 +46,12 @@ impl Store {
     }
 
     /// Reads of one state, which has all that was written up to `seen`.
-    pub async fn read(&self, seen: u64, reads: Vec<Read>) -> Result<Vec<Answer>, Line> {
-        if let Some(served) = self.engine.store_now(seen, &reads) {
-            return Ok(served.answers);
+    pub async fn read(&self, seen: u64, reads: &[Read]) -> Result<Vec<Answer>, Line> {
+        if let Some(looked) = self.engine.store_now(seen, reads) {
+            return Ok(looked.answers);
         }
-        let read = self.engine.store(Consistency::Session(seen), reads).await;
+        let consistency = Consistency::Session(seen);
+        let read = self.engine.store(consistency, reads.to_vec()).await;
         Ok(read.map_err(unread)?.value)
     }
 

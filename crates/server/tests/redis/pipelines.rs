@@ -128,3 +128,59 @@ async fn quitting_in_a_pipeline_answers_what_came_before() {
     assert_eq!(other.ask("PING").await, simple("PONG"));
     node.stop().await;
 }
+
+/// Words of a request, and the length of the string that it is answered with.
+fn large(replies: &[Reply]) -> Vec<usize> {
+    let lengths = replies.iter().map(|reply| match reply {
+        Reply::Bulk(bytes) => bytes.len(),
+        other => panic!("{other:?}"),
+    });
+    lengths.collect()
+}
+
+/// More than one query or command answers: neither the store's bounds nor the order show.
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_of_many_megabytes_come_whole_and_in_order() {
+    const LARGE: usize = 400_000;
+    let node = Node::start().await;
+    let mut client = node.client().await;
+    for key in ["a", "b", "c", "d"] {
+        let value = vec![b'x'; LARGE];
+        client
+            .ask_words(&[b"SET".to_vec(), key.into(), value.clone()])
+            .await;
+        for _ in 0..3 {
+            let list = format!("list-{key}").into_bytes();
+            client
+                .ask_words(&[b"RPUSH".to_vec(), list, value.clone()])
+                .await;
+        }
+    }
+    // Reads alone: twenty-four megabytes.
+    let (_, replies) = entries(&node, &line("GET a").repeat(60), 60).await;
+    assert_eq!(large(&replies), [LARGE; 60]);
+    // Reads between writes, and writes that answer what they take.
+    let words = ["INCR n", "GET a", "GET b", "GET c", "GET d", "INCR n"];
+    let bytes: Vec<u8> = words.iter().flat_map(|words| line(words)).collect();
+    let (_, replies) = entries(&node, &bytes, 6).await;
+    assert_eq!(large(&replies[1..5]), [LARGE; 4]);
+    assert_eq!(replies[5], Reply::Integer(2));
+    let pops = [
+        "LPOP list-a",
+        "LPOP list-a",
+        "LPOP list-a",
+        "LPOP list-b",
+        "LPOP list-c",
+    ];
+    let bytes: Vec<u8> = pops.iter().flat_map(|words| line(words)).collect();
+    let (_, replies) = entries(&node, &bytes, 5).await;
+    assert_eq!(large(&replies), [LARGE; 5]);
+    // What came after it in the pipeline, and is done, must not show: this one is refused.
+    let words = ["INCR n", "GET a", "GET b", "GET c", "APPEND c y", "GET n"];
+    let bytes: Vec<u8> = words.iter().flat_map(|words| line(words)).collect();
+    let (_, replies) = entries(&node, &bytes, 6).await;
+    assert_eq!(large(&replies[1..3]), [LARGE; 2]);
+    assert!(matches!(&replies[3], Reply::Error(told) if told.contains("do it in parts")));
+    assert_eq!(replies[4], Reply::Integer(LARGE as i64 + 1));
+    node.stop().await;
+}

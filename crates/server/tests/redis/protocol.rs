@@ -1,6 +1,6 @@
 //! Bytes that are right, half there, and wrong.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::harness::{Client, Node, Reply, bulk, encode, hasty, ok, simple};
 
@@ -73,14 +73,12 @@ async fn half_a_request_has_its_time_and_silence_has_more() {
     // One byte after the other does not buy more time.
     let mut dripping = Client::connect(node.address).await;
     let dripped = async {
-        loop {
-            dripping.send(b"x").await;
-            tokio::task::yield_now().await;
-            if !matches!(dripping.stream.try_read(&mut [0]), Err(error)
-                if error.kind() == std::io::ErrorKind::WouldBlock)
-            {
-                break;
-            }
+        // A write fails once the connection is closed at its other end.
+        while tokio::io::AsyncWriteExt::write_all(&mut dripping.stream, b"x")
+            .await
+            .is_ok()
+        {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     let ended = tokio::time::timeout(crate::harness::PATIENCE, dripped);

@@ -6,10 +6,13 @@
 //!   read  └──────── one command ─────────────┘ read, which sees the command
 //! ```
 
-use std::vec;
+mod again;
 
-use domain::store::{Answer, OPERATIONS_MAX, Operation, Read};
+use std::collections::VecDeque;
 
+use domain::store::{Answer, OPERATIONS_MAX, Operation, Read, StoreError};
+
+use self::again::Again;
 use crate::redis::commands::{Command, Shape};
 use crate::redis::resp::{Replies, Version};
 use crate::redis::store::{Line, Store, Written};
@@ -20,15 +23,28 @@ const COMMAND_MAX_BYTES: usize = 900 * 1024;
 /// What encoding adds to an operation, more or less.
 const OPERATION_BYTES: usize = 48;
 
+/// Reads that are done together, before what they answer is sent.
+const READS_MAX: usize = 1_024;
+
+/// Of the buffer for replies aside, so much is kept for the next time.
+const ASIDE_KEEP_BYTES: usize = 4 * 1024;
+
 /// Requests of a pipeline that have not been answered yet.
 #[derive(Default)]
 pub(super) struct Batch {
-    operations: Vec<Operation>,
+    operations: VecDeque<Operation>,
     bytes: usize,
-    slots: Vec<Slot>,
+    slots: VecDeque<Slot>,
+    /// Answers to the operations of the first slots.
+    answers: VecDeque<Answered>,
     /// Replies that need nothing of the store, for their turn.
     aside: Replies,
+    /// So much of them has had its turn.
+    told: usize,
 }
+
+/// The answer to an operation, or the error of the command that it was a part of.
+type Answered = Result<Answer, Line>;
 
 /// The place of a reply.
 enum Slot {
@@ -61,8 +77,8 @@ impl Batch {
     /// Adds what a request asks.
     pub fn ask(&mut self, asked: Asked, operations: &mut Vec<Operation>, bytes: usize) {
         self.bytes += bytes + asked.count * OPERATION_BYTES;
-        self.operations.append(operations);
-        self.slots.push(Slot::Asked(asked));
+        self.operations.extend(operations.drain(..));
+        self.slots.push_back(Slot::Asked(asked));
     }
 
     /// Where a reply is written that needs nothing of the store; [`Batch::ready`] ends it.
@@ -73,143 +89,138 @@ impl Batch {
 
     /// A reply was written aside.
     pub fn ready(&mut self) {
-        self.slots.push(Slot::Ready(self.aside.len()));
+        self.slots.push_back(Slot::Ready(self.aside.len()));
     }
 
-    /// Does what is asked, and writes the replies. Answers where the newest write stands.
-    pub async fn run(&mut self, store: &Store, seen: u64, replies: &mut Replies) -> u64 {
+    /// Does a part of what is asked, and writes the replies that are due. `seen` is where the
+    /// newest write of the client stands.
+    pub async fn step(&mut self, store: &Store, seen: &mut u64, replies: &mut Replies) {
         self.bytes = 0;
-        let operations = std::mem::take(&mut self.operations);
-        let (answers, seen) = run(store, operations, seen).await;
-        self.write(answers, replies);
-        seen
-    }
-
-    fn write(&mut self, mut answers: Answers, replies: &mut Replies) {
-        let mut from = 0;
-        for slot in self.slots.drain(..) {
-            match slot {
-                Slot::Asked(asked) => answers.write(asked, replies),
-                Slot::Ready(end) => {
-                    replies.append(self.aside.as_bytes().get(from..end).unwrap_or_default());
-                    from = end;
-                }
+        let is_write = |operation: &Operation| matches!(operation, Operation::Write(_));
+        let first = self.operations.iter().position(is_write);
+        match first {
+            Some(0) => {
+                let last = self.operations.iter().rposition(is_write).unwrap_or(0);
+                let command = self.operations.drain(..=last).collect();
+                let answers = write(store, command, seen).await;
+                self.answers.extend(answers);
+            }
+            first => {
+                let count = first.unwrap_or(self.operations.len()).min(READS_MAX);
+                let reads = reads(self.operations.drain(..count));
+                let (answers, left) = read(store, reads, *seen).await;
+                self.answers.extend(answers);
+                let left = left.into_iter().rev().map(Operation::Read);
+                left.for_each(|read| self.operations.push_front(read));
             }
         }
+        self.write(replies);
+    }
+
+    /// Writes the replies to the requests that are done.
+    fn write(&mut self, replies: &mut Replies) {
+        while let Some(slot) = self.slots.front() {
+            let waits = matches!(slot, Slot::Asked(asked) if asked.count > self.answers.len());
+            if waits && !self.operations.is_empty() {
+                return;
+            }
+            match self.slots.pop_front() {
+                Some(Slot::Asked(asked)) => asked.write(&mut self.answers, replies),
+                Some(Slot::Ready(end)) => {
+                    let aside = self.aside.as_bytes();
+                    replies.append(aside.get(self.told..end).unwrap_or_default());
+                    self.told = end;
+                }
+                None => {}
+            }
+        }
+        self.told = 0;
         self.aside.clear(ASIDE_KEEP_BYTES);
     }
 }
 
-/// Of the buffer for replies aside, so much is kept for the next time.
-const ASIDE_KEEP_BYTES: usize = 4 * 1024;
-
-/// The answers to operations, in their order.
-pub(super) struct Answers {
-    parts: vec::IntoIter<(usize, Result<Vec<Answer>, Line>)>,
-    /// What is left of the part at hand.
-    left: usize,
-    answers: vec::IntoIter<Answer>,
-    line: Line,
-}
-
-impl Answers {
-    pub fn new(parts: Vec<(usize, Result<Vec<Answer>, Line>)>) -> Self {
-        Answers {
-            parts: parts.into_iter(),
-            left: 0,
-            answers: Vec::new().into_iter(),
-            line: "ERR internal error: there is no answer".into(),
-        }
-    }
-
-    fn next(&mut self) -> Result<Answer, &Line> {
-        while self.left == 0 {
-            match self.parts.next() {
-                Some((count, Ok(answers))) => {
-                    self.left = count;
-                    self.answers = answers.into_iter();
-                }
-                Some((count, Err(line))) => {
-                    self.left = count;
-                    self.answers = Vec::new().into_iter();
-                    self.line = line;
-                }
-                None => return Err(&self.line),
-            }
-        }
-        self.left -= 1;
-        self.answers.next().ok_or(&self.line)
-    }
-
-    /// Writes the reply to a request.
-    pub fn write(&mut self, asked: Asked, replies: &mut Replies) {
+impl Asked {
+    /// Writes the reply to a request, made of the first of the answers.
+    pub fn write(self, answers: &mut VecDeque<Answered>, replies: &mut Replies) {
         let Asked {
             command,
             shape,
             count,
-        } = asked;
+        } = self;
         if count == 1 {
-            return match self.next() {
-                Ok(answer) => shape.write_answer(command.name, answer, replies),
-                Err(line) => replies.error(line.as_bytes()),
+            return match answers.pop_front() {
+                Some(Ok(answer)) => shape.write_answer(command.name, answer, replies),
+                Some(Err(line)) => replies.error(line.as_bytes()),
+                None => replies.error("ERR internal error: there is no answer"),
             };
         }
-        let mut answers = Vec::with_capacity(count);
-        let mut failed = None;
-        for _ in 0..count {
-            match self.next() {
-                Ok(answer) => answers.push(answer),
-                Err(line) => failed = Some(line.clone()),
-            }
-        }
-        match failed {
-            Some(line) => replies.error(line.as_bytes()),
-            None => shape.write(command.name, answers, replies),
+        let count = count.min(answers.len());
+        let all: Result<Vec<Answer>, Line> = answers.drain(..count).collect();
+        match all {
+            Ok(all) => shape.write(command.name, all, replies),
+            Err(line) => replies.error(line.as_bytes()),
         }
     }
 }
 
-/// Does operations in their order: from the first write to the last as one command, and what is
-/// before and after by reading.
-async fn run(store: &Store, operations: Vec<Operation>, seen: u64) -> (Answers, u64) {
-    let is_write = |operation: &Operation| matches!(operation, Operation::Write(_));
-    let Some(first) = operations.iter().position(is_write) else {
-        let count = operations.len();
-        let read = read(store, seen, operations).await;
-        return (Answers::new(vec![(count, read)]), seen);
-    };
-    let last = operations.iter().rposition(is_write).unwrap_or(first);
-    let mut before = operations;
-    let after = before.split_off(last + 1);
-    let command = before.split_off(first);
-    let mut parts = Vec::with_capacity(3);
-    if !before.is_empty() {
-        parts.push((before.len(), read(store, seen, before).await));
-    }
+/// Has operations done as one command; what did not fit with the others, as further ones.
+async fn write(store: &Store, command: Vec<Operation>, seen: &mut u64) -> Vec<Answered> {
     let count = command.len();
-    let (written, seen) = match store.write(command, Vec::new(), None).await {
-        Ok((Written::Done(answers), index)) => (Ok(answers), seen.max(index)),
-        // Nothing was conditional.
-        Ok((Written::Moved, index)) => (Ok(Vec::new()), seen.max(index)),
-        Err(error) => (Err(error.line), seen),
+    let mut again = Again::of(&command);
+    let mut answers = match propose(store, command, seen).await {
+        Ok(answers) => answers,
+        Err(line) => return vec![Err(line); count],
     };
-    parts.push((count, written));
-    if !after.is_empty() {
-        parts.push((after.len(), read(store, seen, after).await));
+    while let Some(operations) = again.next(&mut answers) {
+        match propose(store, operations, seen).await {
+            Ok(more) => again.done(more, &mut answers),
+            Err(line) => return again.failed(answers, &line),
+        }
     }
-    (Answers::new(parts), seen)
+    answers.into_iter().map(Ok).collect()
 }
 
-/// Operations that only read.
-async fn read(store: &Store, seen: u64, operations: Vec<Operation>) -> Result<Vec<Answer>, Line> {
-    if operations.is_empty() {
-        return Ok(Vec::new());
+async fn propose(
+    store: &Store,
+    operations: Vec<Operation>,
+    seen: &mut u64,
+) -> Result<Vec<Answer>, Line> {
+    match store.write(operations, Vec::new(), None).await {
+        Ok((Written::Done(answers), index)) => {
+            *seen = index.max(*seen);
+            Ok(answers)
+        }
+        // Nothing was conditional.
+        Ok((Written::Moved, _)) => Ok(Vec::new()),
+        Err(error) => Err(error.line),
     }
-    store.read(seen, reads(operations)).await
+}
+
+/// Answers reads, as many as are answered together; the rest is left.
+async fn read(store: &Store, mut reads: Vec<Read>, seen: u64) -> (Vec<Answered>, Vec<Read>) {
+    if reads.is_empty() {
+        return (Vec::new(), reads);
+    }
+    match store.read(seen, &reads).await {
+        Ok(mut answers) if !answers.is_empty() => {
+            // Alone it is too large, and told so; behind others, the others may have been.
+            let too_large = |answer: &Answer| *answer == Err(StoreError::TooLarge);
+            let first = answers.iter().skip(1).position(too_large);
+            let done = first.map_or(answers.len(), |place| place + 1);
+            answers.truncate(done);
+            let left = reads.split_off(done.min(reads.len()));
+            (answers.into_iter().map(Ok).collect(), left)
+        }
+        Ok(_) => {
+            let line = Line::from("ERR internal error: there is no answer");
+            (vec![Err(line); reads.len()], Vec::new())
+        }
+        Err(line) => (vec![Err(line); reads.len()], Vec::new()),
+    }
 }
 
 /// The reads among operations.
-pub(super) fn reads(operations: Vec<Operation>) -> Vec<Read> {
+pub(super) fn reads(operations: impl IntoIterator<Item = Operation>) -> Vec<Read> {
     let reads = operations
         .into_iter()
         .filter_map(|operation| match operation {

@@ -74,7 +74,11 @@ impl Connection {
         let keys = Wanted::Pop(write.clone()).keys();
         // What is no list is told at once; who waits is not disturbed by it later.
         let lengths = keys.iter().map(|key| Read::ListLength { key: key.clone() });
-        let lengths = self.shared.store.read(self.seen, lengths.collect()).await;
+        let lengths = self
+            .shared
+            .store
+            .read(self.seen, &lengths.collect::<Vec<_>>())
+            .await;
         match lengths.map(|lengths| lengths.into_iter().find_map(Result::err)) {
             Ok(None) => {}
             Ok(Some(error)) => {
@@ -123,7 +127,7 @@ impl Connection {
             look_up_newest(&shared, seen, &mut entries).await?;
             loop {
                 let (reads, keys) = entries.reads();
-                let answers = shared.store.read(seen, reads).await?;
+                let answers = shared.store.read(seen, &reads).await?;
                 if answers.iter().any(is_worth_telling) {
                     return Ok::<_, Line>((answers, keys));
                 }
@@ -186,7 +190,7 @@ async fn look_up_newest(shared: &Shared, seen: u64, entries: &mut Entries) -> Re
     let reads = newest
         .iter()
         .map(|(key, _)| Read::JournalInfo { key: key.clone() });
-    let answers = shared.store.read(seen, reads.collect()).await?;
+    let answers = shared.store.read(seen, &reads.collect::<Vec<_>>()).await?;
     for ((_, after), answer) in newest.iter_mut().zip(answers) {
         let last = match answer {
             Ok(StoreReply::Journal(journal)) => journal.last_id,

@@ -1,8 +1,12 @@
 //! MULTI, EXEC and WATCH: a transaction is one command, and so one entry of the log at most.
 
-use domain::store::{CONDITIONS_MAX, Condition, OPERATIONS_MAX, Operation, Read, StoreReply};
+use std::collections::VecDeque;
 
-use super::batch::{Answers, Asked, reads};
+use domain::store::{
+    Answer, CONDITIONS_MAX, Condition, OPERATIONS_MAX, Operation, Read, StoreReply,
+};
+
+use super::batch::{Asked, reads};
 use super::{Connection, Cut, Wants};
 use crate::redis::commands::{Arguments, Command, Own, Refusal, Run, Wanted, write_error};
 use crate::redis::here::{Handler, Here};
@@ -153,10 +157,9 @@ impl Connection {
             self.replies.error(line);
             return Ok(());
         }
-        let count = transaction.operations.len();
         match self.execute(transaction.operations, conditions).await {
             Ok(Written::Done(answers)) => {
-                let answers = Answers::new(vec![(count, Ok(answers))]);
+                let answers = answers.into_iter().map(Ok).collect();
                 self.write_transaction(transaction.queued, answers);
             }
             Ok(Written::Moved) => self.replies.null_array(),
@@ -179,7 +182,7 @@ impl Connection {
         }
         if conditions.is_empty() && only_reads {
             // All of them see one state, as in a command.
-            let answers = store.read(self.seen, reads(operations)).await?;
+            let answers = store.read(self.seen, &reads(operations)).await?;
             return Ok(Written::Done(answers));
         }
         match store.write(operations, conditions, None).await {
@@ -192,11 +195,15 @@ impl Connection {
         }
     }
 
-    fn write_transaction(&mut self, queued: Vec<Queued>, mut answers: Answers) {
+    fn write_transaction(
+        &mut self,
+        queued: Vec<Queued>,
+        mut answers: VecDeque<Result<Answer, Line>>,
+    ) {
         self.replies.array(queued.len());
         for queued in queued {
             match queued {
-                Queued::Asked(asked) => answers.write(asked, &mut self.replies),
+                Queued::Asked(asked) => asked.write(&mut answers, &mut self.replies),
                 Queued::Here(command, handler, request) => {
                     let mut here = Here {
                         client: &mut self.client,
@@ -228,7 +235,12 @@ impl Connection {
             return Ok(());
         }
         let reads = keys.iter().map(|key| Read::Version { key: key.clone() });
-        match self.shared.store.read(self.seen, reads.collect()).await {
+        match self
+            .shared
+            .store
+            .read(self.seen, &reads.collect::<Vec<_>>())
+            .await
+        {
             Ok(versions) => {
                 for (key, version) in keys.iter().zip(versions) {
                     match version {

@@ -55,7 +55,8 @@ impl Pump {
     async fn serve(&mut self, keys: &[Bytes]) {
         let seen = self.waiters.seen(keys).max(self.seen);
         let reads = keys.iter().map(|key| Read::ListLength { key: key.clone() });
-        let lengths = match self.store.read(seen, reads.collect()).await {
+        let reads: Vec<Read> = reads.collect();
+        let lengths = match self.store.read(seen, &reads).await {
             Ok(lengths) => lengths,
             Err(_) => {
                 tokio::time::sleep(RETRY).await;
