@@ -46,8 +46,8 @@ pub(super) struct Connection {
     batch: Batch,
     /// Operations of the request at hand; reused.
     operations: Vec<domain::store::Operation>,
-    /// The log index of the newest write that the client has seen.
-    seen: u64,
+    /// The log index of the client's newest write, for WAIT.
+    written: u64,
     /// It has not said who it is, and must.
     unknown: bool,
     transaction: Option<Transaction>,
@@ -75,7 +75,7 @@ impl Connection {
             replies: Replies::new(),
             batch: Batch::default(),
             operations: Vec::new(),
-            seen: 0,
+            written: 0,
             unknown,
             transaction: None,
             watched: Vec::new(),
@@ -357,7 +357,7 @@ impl Connection {
         while !self.batch.is_empty() {
             let store = &self.shared.store;
             self.batch
-                .step(store, &mut self.seen, &mut self.replies)
+                .step(store, &mut self.written, &mut self.replies)
                 .await;
             if self.replies.len() >= SEND_BYTES {
                 self.send().await?;

@@ -2,15 +2,20 @@
 //! Redis client understands.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use domain::store::{Answer, Condition, Executed, Operation, Read};
 use domain::{Action, Actor, Proposal, Rejection, Reply, RequestId};
 use engine::{Consistency, Engine, KeyWatch, ReadError, Served, WriteError};
 
-/// The store as the door sees it.
+/// The store as the door sees it. Clones are the same store.
 #[derive(Clone)]
 pub(super) struct Store {
     engine: Engine,
+    /// The log index of the newest write that was acknowledged through this door. Whoever comes in
+    /// by it sees that: the connections of a pool are one client, and know nothing of each other.
+    acknowledged: Arc<AtomicU64>,
 }
 
 /// The line of an error: a word in capitals, and a sentence.
@@ -38,19 +43,23 @@ pub(super) struct NotWritten {
 
 impl Store {
     pub fn new(engine: Engine) -> Self {
-        Store { engine }
+        Store {
+            engine,
+            acknowledged: Arc::default(),
+        }
     }
 
     pub fn engine(&self) -> &Engine {
         &self.engine
     }
 
-    /// Reads of one state, which has all that was written up to `seen`.
-    pub async fn read(&self, seen: u64, reads: &[Read]) -> Result<Vec<Answer>, Line> {
-        if let Some(looked) = self.engine.store_now(seen, reads) {
+    /// Reads of one state, which has all writes that this door has acknowledged.
+    pub async fn read(&self, reads: &[Read]) -> Result<Vec<Answer>, Line> {
+        let index = self.acknowledged.load(Ordering::Acquire);
+        if let Some(looked) = self.engine.store_now(index, reads) {
             return Ok(looked.answers);
         }
-        let consistency = Consistency::Session(seen);
+        let consistency = Consistency::Session(index);
         let read = self.engine.store(consistency, reads.to_vec()).await;
         Ok(read.map_err(unread)?.value)
     }
@@ -72,6 +81,8 @@ impl Store {
         };
         let served = self.engine.write(proposal).await;
         let Served { value, position } = served.map_err(NotWritten::from)?;
+        self.acknowledged
+            .fetch_max(position.index, Ordering::AcqRel);
         let written = match value.result {
             Ok(Reply::Store(Executed::Done { results, .. })) => Written::Done(results),
             Ok(Reply::Store(Executed::Moved { .. })) => Written::Moved,

@@ -50,8 +50,6 @@ struct Queue {
 struct Waiter {
     write: Write,
     keys: Vec<Bytes>,
-    /// The log index of the newest write that the client has seen.
-    seen: u64,
     answer: oneshot::Sender<Popped>,
 }
 
@@ -82,7 +80,7 @@ impl Waiters {
     }
 
     /// Takes a place at the end of the queue. Nothing is looked for before [`Waiters::look`].
-    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>, seen: u64) -> Ticket {
+    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>) -> Ticket {
         let (sender, answer) = oneshot::channel();
         let mut queue = self.queue();
         queue.last += 1;
@@ -90,7 +88,6 @@ impl Waiters {
         let waiter = Waiter {
             write,
             keys,
-            seen,
             answer: sender,
         };
         queue.insert(number, waiter);

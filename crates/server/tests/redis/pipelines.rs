@@ -80,14 +80,15 @@ async fn replies_are_in_order_and_reads_see_what_was_written_before_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_sees_its_own_writes_on_every_node() {
+async fn the_connections_of_a_client_see_its_writes_on_every_node() {
     let nodes = Node::three().await;
     for (number, node) in nodes.iter().enumerate() {
-        let mut client = node.client().await;
+        let (mut client, mut other) = (node.client().await, node.client().await);
         for round in 0..20 {
             let value = format!("{number}-{round}");
             assert_eq!(client.ask(&format!("SET k {value}")).await, ok());
             assert_eq!(client.ask("GET k").await, bulk(&value));
+            assert_eq!(other.ask("GET k").await, bulk(&value));
         }
     }
     for node in nodes {

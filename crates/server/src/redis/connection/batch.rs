@@ -92,9 +92,9 @@ impl Batch {
         self.slots.push_back(Slot::Ready(self.aside.len()));
     }
 
-    /// Does a part of what is asked, and writes the replies that are due. `seen` is where the
+    /// Does a part of what is asked, and writes the replies that are due. `written` is where the
     /// newest write of the client stands.
-    pub async fn step(&mut self, store: &Store, seen: &mut u64, replies: &mut Replies) {
+    pub async fn step(&mut self, store: &Store, written: &mut u64, replies: &mut Replies) {
         self.bytes = 0;
         let is_write = |operation: &Operation| matches!(operation, Operation::Write(_));
         let first = self.operations.iter().position(is_write);
@@ -102,13 +102,13 @@ impl Batch {
             Some(0) => {
                 let last = self.operations.iter().rposition(is_write).unwrap_or(0);
                 let command = self.operations.drain(..=last).collect();
-                let answers = write(store, command, seen).await;
+                let answers = write(store, command, written).await;
                 self.answers.extend(answers);
             }
             first => {
                 let count = first.unwrap_or(self.operations.len()).min(READS_MAX);
                 let reads = reads(self.operations.drain(..count));
-                let (answers, left) = read(store, reads, *seen).await;
+                let (answers, left) = read(store, reads).await;
                 self.answers.extend(answers);
                 let left = left.into_iter().rev().map(Operation::Read);
                 left.for_each(|read| self.operations.push_front(read));
@@ -164,15 +164,15 @@ impl Asked {
 }
 
 /// Has operations done as one command; what did not fit with the others, as further ones.
-async fn write(store: &Store, command: Vec<Operation>, seen: &mut u64) -> Vec<Answered> {
+async fn write(store: &Store, command: Vec<Operation>, written: &mut u64) -> Vec<Answered> {
     let count = command.len();
     let mut again = Again::of(&command);
-    let mut answers = match propose(store, command, seen).await {
+    let mut answers = match propose(store, command, written).await {
         Ok(answers) => answers,
         Err(line) => return vec![Err(line); count],
     };
     while let Some(operations) = again.next(&mut answers) {
-        match propose(store, operations, seen).await {
+        match propose(store, operations, written).await {
             Ok(more) => again.done(more, &mut answers),
             Err(line) => return again.failed(answers, &line),
         }
@@ -183,11 +183,11 @@ async fn write(store: &Store, command: Vec<Operation>, seen: &mut u64) -> Vec<An
 async fn propose(
     store: &Store,
     operations: Vec<Operation>,
-    seen: &mut u64,
+    written: &mut u64,
 ) -> Result<Vec<Answer>, Line> {
     match store.write(operations, Vec::new(), None).await {
         Ok((Written::Done(answers), index)) => {
-            *seen = index.max(*seen);
+            *written = index.max(*written);
             Ok(answers)
         }
         // Nothing was conditional.
@@ -197,11 +197,11 @@ async fn propose(
 }
 
 /// Answers reads, as many as are answered together; the rest is left.
-async fn read(store: &Store, mut reads: Vec<Read>, seen: u64) -> (Vec<Answered>, Vec<Read>) {
+async fn read(store: &Store, mut reads: Vec<Read>) -> (Vec<Answered>, Vec<Read>) {
     if reads.is_empty() {
         return (Vec::new(), reads);
     }
-    match store.read(seen, &reads).await {
+    match store.read(&reads).await {
         Ok(mut answers) if !answers.is_empty() => {
             // Alone it is too large, and told so; behind others, the others may have been.
             let too_large = |answer: &Answer| *answer == Err(StoreError::TooLarge);

@@ -74,11 +74,7 @@ impl Connection {
         let keys = Wanted::Pop(write.clone()).keys();
         // What is no list is told at once; who waits is not disturbed by it later.
         let lengths = keys.iter().map(|key| Read::ListLength { key: key.clone() });
-        let lengths = self
-            .shared
-            .store
-            .read(self.seen, &lengths.collect::<Vec<_>>())
-            .await;
+        let lengths = self.shared.store.read(&lengths.collect::<Vec<_>>()).await;
         match lengths.map(|lengths| lengths.into_iter().find_map(Result::err)) {
             Ok(None) => {}
             Ok(Some(error)) => {
@@ -91,7 +87,7 @@ impl Connection {
             }
         }
         let hub = std::sync::Arc::clone(&self.shared.hub);
-        let mut ticket = hub.waiters.queue_up(write, keys.clone(), self.seen);
+        let mut ticket = hub.waiters.queue_up(write, keys.clone());
         let served = async {
             hub.watched().await;
             hub.waiters.look(&keys);
@@ -105,7 +101,7 @@ impl Connection {
         };
         match popped {
             Ok((answer, index)) => {
-                self.seen = self.seen.max(index);
+                self.written = self.written.max(index);
                 shape.write_answer(command.name, answer, &mut self.replies);
             }
             Err(line) => self.replies.error(line.as_bytes()),
@@ -120,14 +116,13 @@ impl Connection {
         until: Option<Instant>,
     ) -> Result<(), Cut> {
         let shared = std::sync::Arc::clone(&self.shared);
-        let seen = self.seen;
         let reader = shared.hub.waiters.follow(entries.keys());
         let found = async {
             shared.hub.watched().await;
-            look_up_newest(&shared, seen, &mut entries).await?;
+            look_up_newest(&shared, &mut entries).await?;
             loop {
                 let (reads, keys) = entries.reads();
-                let answers = shared.store.read(seen, &reads).await?;
+                let answers = shared.store.read(&reads).await?;
                 if answers.iter().any(is_worth_telling) {
                     return Ok::<_, Line>((answers, keys));
                 }
@@ -164,14 +159,14 @@ impl Connection {
         };
         self.send().await?;
         let until = timeout.map(|timeout| Instant::now() + timeout);
-        let (shared, seen) = (std::sync::Arc::clone(&self.shared), self.seen);
+        let (shared, written) = (std::sync::Arc::clone(&self.shared), self.written);
         let enough = async {
-            while others_with(&shared, seen) < wanted {
+            while others_with(&shared, written) < wanted {
                 sleep(NODES_POLL).await;
             }
         };
         self.wait_for(until, enough).await?;
-        self.replies.integer(others_with(&self.shared, seen));
+        self.replies.integer(others_with(&self.shared, written));
         Ok(())
     }
 }
@@ -182,7 +177,7 @@ fn is_worth_telling(answer: &Answer) -> bool {
 }
 
 /// Puts the newest ids that there are into the place of `$`.
-async fn look_up_newest(shared: &Shared, seen: u64, entries: &mut Entries) -> Result<(), Line> {
+async fn look_up_newest(shared: &Shared, entries: &mut Entries) -> Result<(), Line> {
     let newest = entries.streams.iter_mut();
     let mut newest: Vec<_> = newest
         .filter(|(_, after)| *after == After::Newest)
@@ -190,7 +185,7 @@ async fn look_up_newest(shared: &Shared, seen: u64, entries: &mut Entries) -> Re
     let reads = newest
         .iter()
         .map(|(key, _)| Read::JournalInfo { key: key.clone() });
-    let answers = shared.store.read(seen, &reads.collect::<Vec<_>>()).await?;
+    let answers = shared.store.read(&reads.collect::<Vec<_>>()).await?;
     for ((_, after), answer) in newest.iter_mut().zip(answers) {
         let last = match answer {
             Ok(StoreReply::Journal(journal)) => journal.last_id,

@@ -99,7 +99,7 @@ impl Connection {
     }
 
     async fn keyspace(&self, text: &mut String) {
-        let read = self.shared.store.read(self.seen, &[Read::CountKeys]);
+        let read = self.shared.store.read(&[Read::CountKeys]);
         if let Ok([Ok(StoreReply::Integer(keys @ 1..))]) = read.await.as_deref() {
             // How many of them expire is not counted, so it is not told.
             line(text, &format!("db0:keys={keys},avg_ttl=0"));

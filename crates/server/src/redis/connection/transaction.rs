@@ -182,13 +182,12 @@ impl Connection {
         }
         if conditions.is_empty() && only_reads {
             // All of them see one state, as in a command.
-            let answers = store.read(self.seen, &reads(operations)).await?;
+            let answers = store.read(&reads(operations)).await?;
             return Ok(Written::Done(answers));
         }
         match store.write(operations, conditions, None).await {
             Ok((written, index)) => {
-                // Also if a key had moved: whoever watches it again shall see that.
-                self.seen = self.seen.max(index);
+                self.written = self.written.max(index);
                 Ok(written)
             }
             Err(error) => Err(error.line),
@@ -235,12 +234,7 @@ impl Connection {
             return Ok(());
         }
         let reads = keys.iter().map(|key| Read::Version { key: key.clone() });
-        match self
-            .shared
-            .store
-            .read(self.seen, &reads.collect::<Vec<_>>())
-            .await
-        {
+        match self.shared.store.read(&reads.collect::<Vec<_>>()).await {
             Ok(versions) => {
                 for (key, version) in keys.iter().zip(versions) {
                     match version {

@@ -30,11 +30,7 @@ type Served = BTreeMap<u64, Waiter>;
 
 /// Serves those who wait, until it is dropped.
 pub(in crate::redis) async fn run(waiters: Arc<Waiters>, store: Store) {
-    let mut pump = Pump {
-        waiters,
-        store,
-        seen: 0,
-    };
+    let pump = Pump { waiters, store };
     loop {
         pump.waiters.dirty.notified().await;
         while let Some(keys) = pump.waiters.take_dirty() {
@@ -46,17 +42,14 @@ pub(in crate::redis) async fn run(waiters: Arc<Waiters>, store: Store) {
 struct Pump {
     waiters: Arc<Waiters>,
     store: Store,
-    /// Where the last command stood in the log: what it took is not there any more.
-    seen: u64,
 }
 
 impl Pump {
     /// Takes what there is in the lists under these keys for those who wait for it.
-    async fn serve(&mut self, keys: &[Bytes]) {
-        let seen = self.waiters.seen(keys).max(self.seen);
+    async fn serve(&self, keys: &[Bytes]) {
         let reads = keys.iter().map(|key| Read::ListLength { key: key.clone() });
         let reads: Vec<Read> = reads.collect();
-        let lengths = match self.store.read(seen, &reads).await {
+        let lengths = match self.store.read(&reads).await {
             Ok(lengths) => lengths,
             Err(_) => {
                 tokio::time::sleep(RETRY).await;
@@ -69,7 +62,7 @@ impl Pump {
         }
         let writes = served.values().map(|waiter| waiter.write.clone());
         match self.take(writes.map(Operation::Write).collect()).await {
-            Ok(answers) => self.give(served, answers).await,
+            Ok((answers, index)) => self.give(served, answers, index).await,
             Err(error) if error.passing && !error.in_doubt => {
                 tokio::time::sleep(RETRY).await;
                 self.waiters.put_back(served);
@@ -84,18 +77,15 @@ impl Pump {
     }
 
     /// Has the operations done once, whatever dies in the meantime.
-    async fn take(&mut self, operations: Vec<Operation>) -> Result<Vec<Answer>, NotWritten> {
+    async fn take(&self, operations: Vec<Operation>) -> Result<(Vec<Answer>, u64), NotWritten> {
         let request = request_id().map_err(NotWritten::refused)?;
         let until = Instant::now() + DOUBT_MAX;
         loop {
             let again = (operations.clone(), Vec::new(), Some(request.clone()));
             match self.store.write(again.0, again.1, again.2).await {
-                Ok((Written::Done(answers), index)) => {
-                    self.seen = self.seen.max(index);
-                    return Ok(answers);
-                }
+                Ok((Written::Done(answers), index)) => return Ok((answers, index)),
                 // Nothing was conditional.
-                Ok((Written::Moved, _)) => return Ok(Vec::new()),
+                Ok((Written::Moved, index)) => return Ok((Vec::new(), index)),
                 Err(error) if error.in_doubt && Instant::now() < until => {
                     tokio::time::sleep(RETRY).await;
                 }
@@ -110,7 +100,7 @@ impl Pump {
     }
 
     /// Gives each its own. Those who got nothing wait on; what nobody is there for goes back.
-    async fn give(&mut self, served: Served, answers: Vec<Answer>) {
+    async fn give(&self, served: Served, answers: Vec<Answer>, index: u64) {
         let mut back = Served::new();
         let mut unclaimed = Vec::new();
         for ((number, waiter), answer) in served.into_iter().zip(answers) {
@@ -120,7 +110,7 @@ impl Pump {
                 }
                 answer => {
                     let undo = undo(&waiter.write);
-                    if let Err(Ok((Ok(reply), _))) = waiter.answer.send(Ok((answer, self.seen))) {
+                    if let Err(Ok((Ok(reply), _))) = waiter.answer.send(Ok((answer, index))) {
                         unclaimed.extend(undo(reply));
                     }
                 }
@@ -184,17 +174,6 @@ impl Waiters {
             queue.dirty.remove(key);
         }
         (!keys.is_empty()).then_some(keys)
-    }
-
-    /// The newest write that any of those who wait for these keys has seen.
-    fn seen(&self, keys: &[Bytes]) -> u64 {
-        let queue = self.queue();
-        let numbers = keys
-            .iter()
-            .filter_map(|key| queue.by_key.get(key))
-            .flatten();
-        let seen = numbers.filter_map(|number| Some(queue.waiting.get(number)?.seen));
-        seen.max().unwrap_or(0)
     }
 
     /// Takes out of the queue as many as there are items for, the first who came first.
