@@ -10,6 +10,7 @@ use crate::event::EventId;
 use crate::lottery::{Bet, Disclosure, Rule};
 use crate::names::{AreaName, Name};
 use crate::polls::NewPoll;
+use crate::store::{Condition, Operation};
 
 /// A change that a front door asks for. It is encoded once ([`Proposal::encode`]), travels and is
 /// logged as those bytes, and becomes a [`Command`] when the log gives it a place.
@@ -37,6 +38,8 @@ pub struct Command {
 pub struct Stamp {
     /// The command's place: log index, and number within the entry. Its events carry it.
     pub position: EventId,
+    /// The Raft term it was ordered in; 0 where there are none.
+    pub term: u64,
     /// The proposing leader's wall clock, in milliseconds since 1970 (UTC). The machine never lets
     /// time run backwards: see [`crate::Machine::apply`].
     pub at_ms: i64,
@@ -192,17 +195,12 @@ pub enum Action {
         /// True marks read, false undoes.
         read: bool,
     },
-    /// Stores a value under a key of the replicated store.
-    PutKey {
-        /// 1 to [`crate::keys::KEY_MAX_BYTES`] bytes.
-        key: Vec<u8>,
-        /// At most [`crate::keys::VALUE_MAX_BYTES`] bytes.
-        value: Vec<u8>,
-    },
-    /// Removes a key.
-    DeleteKey {
-        /// The key.
-        key: Vec<u8>,
+    /// Applies operations to the replicated store, one after the other with nothing in between.
+    Store {
+        /// All must hold, or nothing is tried; at most [`crate::store::CONDITIONS_MAX`].
+        conditions: Vec<Condition>,
+        /// At most [`crate::store::OPERATIONS_MAX`].
+        operations: Vec<Operation>,
     },
     /// Makes the administrator named `admin` at the first start; refused once it exists. Nobody
     /// else can register that name.
@@ -288,7 +286,7 @@ pub enum Which {
 }
 
 /// The first byte of an encoded proposal.
-const PROPOSAL_VERSION: u8 = 1;
+const PROPOSAL_VERSION: u8 = 2;
 
 /// An encoded proposal could not be read: another version, or damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -319,7 +317,7 @@ impl Proposal {
     }
 
     /// Gives the proposal its place in the log.
-    pub fn place(self, position: EventId, at_ms: i64, entropy: [u8; 32]) -> Command {
+    pub fn place(self, position: EventId, term: u64, at_ms: i64, entropy: [u8; 32]) -> Command {
         let Proposal {
             actor,
             request,
@@ -328,6 +326,7 @@ impl Proposal {
         Command {
             stamp: Stamp {
                 position,
+                term,
                 at_ms,
                 actor,
                 request,

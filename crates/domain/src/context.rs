@@ -1,9 +1,10 @@
 //! What a handler works with: the database, who asks, log time, and the counters.
 
 use crate::command::{Rejection, Reply, Right};
-use crate::event::Topic;
+use crate::event::{EventId, Topic};
 use crate::machine::Counters;
 use crate::sql::{Fault, Param, Row, Sql};
+use crate::store::Memory;
 
 /// Why a handler stopped early.
 pub(crate) enum Stop {
@@ -40,6 +41,25 @@ pub(crate) struct Context<'a> {
     pub counters: Counters,
     /// What to tell the world if the command is accepted.
     pub event: Option<Topic>,
+    /// What the command knows of itself.
+    pub place: Place,
+    /// The store's rows in memory.
+    pub memory: Memory,
+    /// Rows of the store that the command has written.
+    pub written: usize,
+}
+
+/// What a command knows of itself beyond its action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// Its place in the log.
+    pub position: EventId,
+    /// The term it was ordered in.
+    pub term: u64,
+    /// Random bytes, the same on every replica.
+    pub entropy: [u8; 32],
+    /// Its reply will be stored under a request id.
+    pub keeps_reply: bool,
 }
 
 /// Who asks, once the session has been looked up.
@@ -146,6 +166,16 @@ impl<'a> Recorder<'a> {
     /// Ends the recording.
     pub fn into_hasher(self) -> blake3::Hasher {
         self.hasher
+    }
+
+    /// Notes that a row of the store was changed, or deleted.
+    pub fn note_row(&mut self, name: &[u8], value: Option<&[u8]>) {
+        self.writes += 1;
+        self.record_bytes(b"r", name);
+        match value {
+            Some(value) => self.record_bytes(b"v", value),
+            None => self.hasher.update(b"d"),
+        };
     }
 
     fn record(&mut self, params: &[Param<'_>], changed: u64) {

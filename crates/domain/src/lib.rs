@@ -20,7 +20,6 @@ pub mod accounts;
 pub mod command;
 mod context;
 pub mod event;
-pub mod keys;
 pub mod lottery;
 pub mod machine;
 pub mod merkle;
@@ -32,6 +31,7 @@ pub mod query;
 pub mod replies;
 pub mod schema;
 pub mod sql;
+pub mod store;
 
 pub use command::{Action, Actor, Command, Proposal, Rejection, Reply, RequestId, Stamp};
 pub use event::{Event, EventId, Topic};

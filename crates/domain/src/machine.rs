@@ -14,9 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts;
 use crate::command::{Action, Actor, Command, Rejection, Reply};
-use crate::context::{Caller, Context, Recorder, Step, Stop};
+use crate::context::{Caller, Context, Place, Recorder, Step, Stop};
 use crate::event::Event;
-use crate::keys;
 use crate::lottery::commands as lotteries;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
@@ -24,6 +23,7 @@ use crate::polls::{ballots, manage};
 use crate::replies::{self, Found};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
 use crate::sql::{Fault, Param, Row, Sql};
+use crate::store::{self, Memory};
 
 /// BLAKE3 chain over every applied command, its effects and its outcome.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct Machine {
     /// Log time: the largest `at_ms` applied. Never goes back.
     pub clock_ms: i64,
     counters: Counters,
+    memory: Memory,
 }
 
 /// Last ids given out, and what the chores need to know.
@@ -57,6 +58,8 @@ pub(crate) struct Counters {
     pub reply_sweep: i64,
     /// Removed areas that still have rows.
     pub removed_areas: i64,
+    /// Of the store.
+    pub store: store::Counters,
 }
 
 /// What an applied command came to.
@@ -73,17 +76,34 @@ pub struct Outcome {
 impl Machine {
     /// Makes the tables if they are missing and reads the machine's own row.
     pub fn load(sql: &mut dyn Sql) -> Result<Self, Fault> {
-        sql.define(SCHEMA)?;
-        match sql.query(SELECT_MACHINE, &[])?.first() {
-            Some(row) => Self::from_row(row),
-            None => Ok(Self::default()),
-        }
+        let mut machine = Self::default();
+        machine.reload(sql)?;
+        Ok(machine)
     }
 
-    /// Stores the machine's own row; the engine calls it before it commits.
+    /// Takes over what the database holds, as after a rollback. Whoever reads the store's memory
+    /// goes on with the same one.
+    pub fn reload(&mut self, sql: &mut dyn Sql) -> Result<(), Fault> {
+        sql.define(SCHEMA)?;
+        let loaded = match sql.query(SELECT_MACHINE, &[])?.first() {
+            Some(row) => Self::from_row(row)?,
+            None => Self::default(),
+        };
+        let memory = std::mem::take(&mut self.memory);
+        // Clients do not know the hash of all that came before.
+        let (seed, _) = loaded.hash.0.split_first_chunk().unwrap_or((&[0; 8], &[]));
+        let seed = u64::from_le_bytes(*seed);
+        memory.reset(seed, loaded.clock_ms, loaded.counters.store);
+        *self = Self { memory, ..loaded };
+        Ok(())
+    }
+
+    /// Stores what is kept in memory; the engine calls it before it commits.
     pub fn save(&self, sql: &mut dyn Sql) -> Result<(), Fault> {
+        self.memory.write(sql)?;
         let counters = &self.counters;
-        let params: [Param<'_>; 10] = [
+        let stored = &counters.store;
+        let params: [Param<'_>; 16] = [
             SCHEMA_VERSION.into(),
             (&self.hash.0).into(),
             self.clock_ms.into(),
@@ -94,9 +114,25 @@ impl Machine {
             counters.replies.into(),
             counters.reply_sweep.into(),
             counters.removed_areas.into(),
+            stored.epoch.into(),
+            stored.ids.cast_signed().into(),
+            stored.keys.into(),
+            stored.tombstones.into(),
+            stored.floor.into(),
+            stored.garbage.into(),
         ];
         sql.execute(SAVE_MACHINE, &params)?;
         Ok(())
+    }
+
+    /// What [`Machine::save`] stored has been committed: it need not be stored again.
+    pub fn committed(&self) {
+        self.memory.committed();
+    }
+
+    /// The store's rows in memory, for those who read and wait.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Applies one command.
@@ -115,6 +151,14 @@ impl Machine {
             caller: Caller::Anonymous,
             counters: self.counters,
             event: None,
+            place: Place {
+                position: stamp.position,
+                term: stamp.term,
+                entropy: stamp.entropy,
+                keeps_reply: stamp.request.is_some(),
+            },
+            memory: self.memory.clone(),
+            written: 0,
         };
         let outcome = self.run(&mut context, command)?;
         self.clock_ms = context.now_ms;
@@ -136,6 +180,7 @@ impl Machine {
                 let result = self.decide(context, &command.action)?;
                 if result.is_ok() {
                     sweep::sweep(context)?;
+                    store::sweep(context)?;
                 }
                 if let (Some(slot), Some(request)) = (slot, &command.stamp.request)
                     && result != Err(Rejection::NotSignedIn)
@@ -199,28 +244,60 @@ impl Machine {
             replies: row.int(7)?,
             reply_sweep: row.int(8)?,
             removed_areas: row.int(9)?,
+            store: store_counters(row, 10)?,
         };
         Ok(Self {
             hash: StateHash(row.hash(1)?),
             clock_ms: row.int(2)?,
             counters,
+            memory: Memory::default(),
         })
     }
 }
 
+/// Log time and the store's counters as of the last commit, for queries.
+pub(crate) fn store_state(sql: &mut dyn Sql) -> Result<(i64, store::Counters), Fault> {
+    match sql.query(SELECT_STORE_STATE, &[])?.first() {
+        Some(row) => Ok((row.int(0)?, store_counters(row, 1)?)),
+        None => Ok(Default::default()),
+    }
+}
+
+fn store_counters(row: &Row, from: usize) -> Result<store::Counters, Fault> {
+    let epoch = u32::try_from(row.int(from)?).map_err(|_| Fault::Corrupt("an epoch"))?;
+    Ok(store::Counters {
+        epoch,
+        ids: row.int(from + 1)?.cast_unsigned(),
+        keys: row.int(from + 2)?,
+        tombstones: row.int(from + 3)?,
+        floor: row.int(from + 4)?,
+        garbage: row.int(from + 5)?,
+    })
+}
+
+const SELECT_STORE_STATE: &str = "
+    SELECT clock_ms, store_epoch, store_ids, store_keys, store_tombstones, store_floor,
+        store_garbage
+    FROM machine WHERE id = 1";
+
 const SELECT_MACHINE: &str = "
     SELECT version, hash, clock_ms, accounts, areas, documents, events, replies, reply_sweep,
-        removed_areas
+        removed_areas, store_epoch, store_ids, store_keys, store_tombstones, store_floor,
+        store_garbage
     FROM machine WHERE id = 1";
 
 const SAVE_MACHINE: &str = "
     INSERT INTO machine (id, version, hash, clock_ms, accounts, areas, documents, events, replies,
-        reply_sweep, removed_areas)
-    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+        reply_sweep, removed_areas, store_epoch, store_ids, store_keys, store_tombstones,
+        store_floor, store_garbage)
+    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, hash = excluded.hash,
         clock_ms = excluded.clock_ms, accounts = excluded.accounts, areas = excluded.areas,
         documents = excluded.documents, events = excluded.events, replies = excluded.replies,
-        reply_sweep = excluded.reply_sweep, removed_areas = excluded.removed_areas";
+        reply_sweep = excluded.reply_sweep, removed_areas = excluded.removed_areas,
+        store_epoch = excluded.store_epoch, store_ids = excluded.store_ids,
+        store_keys = excluded.store_keys, store_tombstones = excluded.store_tombstones,
+        store_floor = excluded.store_floor, store_garbage = excluded.store_garbage";
 
 /// How a command starts.
 enum Prepared {
@@ -307,8 +384,10 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         Action::DeletePost { area, post } => posts::delete(context, *area, *post),
         Action::HidePost { area, post, reason } => posts::hide(context, *area, *post, reason),
         Action::Mark { area, which, read } => marks::mark(context, *area, *which, *read),
-        Action::PutKey { key, value } => keys::put(context, key, value),
-        Action::DeleteKey { key } => keys::delete(context, key),
+        Action::Store {
+            conditions,
+            operations,
+        } => store::execute(context, conditions, operations),
         Action::Bootstrap { password_hash } => accounts::bootstrap(context, password_hash),
         Action::OpenLottery {
             name,
@@ -360,8 +439,10 @@ mod tests {
 
     use super::Machine;
     use crate::command::Rejection;
-    use crate::context::{Caller, Context, Recorder, Stop};
+    use crate::context::{Caller, Context, Place, Recorder, Stop};
+    use crate::event::EventId;
     use crate::sql::{Fault, Param, Row, Sql};
+    use crate::store::Memory;
 
     /// A database that agrees to everything and keeps nothing.
     struct Yes;
@@ -407,6 +488,14 @@ mod tests {
             caller: Caller::System,
             counters: machine.counters,
             event: None,
+            place: Place {
+                position: EventId::default(),
+                term: 0,
+                entropy: [0; 32],
+                keeps_reply: false,
+            },
+            memory: Memory::default(),
+            written: 0,
         };
         work(&mut context);
         match machine.judge(&context, Err(Stop::Rejected(Rejection::LastAdministrator))) {

@@ -5,7 +5,7 @@
 //!      │                                 │  ╲──< tombstones
 //!      ├──< replies (request ids)        ├──< subscriptions >── accounts
 //!      └────────────────────────────────<┴──< read_ranges   >── accounts
-//!   machine (one row)      outbox (events)      keys
+//!   machine (one row)      outbox (events)      store (its rows: see store/rows.rs)
 //!
 //!   lotteries ──< lottery_agencies ──< lottery_winners (written by the draw, many in a row)
 //!        ╲──< lottery_batches (a row for each batch) ──> lottery_blocks (Merkle, 1 for 1,024)
@@ -17,7 +17,7 @@
 //! through one narrow index. A removed area has no `name_key`, which frees its name.
 
 /// What [`crate::Machine::load`] expects to find; another number is another version's data.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Makes every table that is missing.
 pub const SCHEMA: &str = "
@@ -32,7 +32,13 @@ CREATE TABLE IF NOT EXISTS machine (
     events BIGINT NOT NULL,
     replies BIGINT NOT NULL,
     reply_sweep BIGINT NOT NULL,
-    removed_areas BIGINT NOT NULL
+    removed_areas BIGINT NOT NULL,
+    store_epoch BIGINT NOT NULL,
+    store_ids BIGINT NOT NULL,
+    store_keys BIGINT NOT NULL,
+    store_tombstones BIGINT NOT NULL,
+    store_floor BIGINT NOT NULL,
+    store_garbage BIGINT NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS accounts (
@@ -125,10 +131,9 @@ CREATE TABLE IF NOT EXISTS read_ranges (
     PRIMARY KEY (area, account, low)
 ) WITHOUT ROWID;
 
-CREATE TABLE IF NOT EXISTS keys (
+CREATE TABLE IF NOT EXISTS store (
     name BYTEA PRIMARY KEY,
-    value BYTEA NOT NULL,
-    version BIGINT NOT NULL
+    value BYTEA NOT NULL
 ) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS lotteries (

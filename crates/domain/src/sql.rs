@@ -69,6 +69,38 @@ pub trait Sql {
     ) -> Result<Vec<i64>, Fault>;
 }
 
+impl<T: Sql + ?Sized> Sql for &mut T {
+    fn execute(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<u64, Fault> {
+        (**self).execute(sql, params)
+    }
+
+    fn query(&mut self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
+        (**self).query(sql, params)
+    }
+
+    fn define(&mut self, sql: &str) -> Result<(), Fault> {
+        (**self).define(sql)
+    }
+
+    fn index_document(&mut self, document: i64, words: &str) -> Result<(), Fault> {
+        (**self).index_document(document, words)
+    }
+
+    fn forget_document(&mut self, document: i64) -> Result<(), Fault> {
+        (**self).forget_document(document)
+    }
+
+    fn find_documents(
+        &mut self,
+        words: &[String],
+        prefix: bool,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<i64>, Fault> {
+        (**self).find_documents(words, prefix, before, limit)
+    }
+}
+
 /// The database or the disk under it failed, or the stored data contradicts the rules.
 ///
 /// A fault is never an answer to a client: the engine stops the node rather than let it diverge.

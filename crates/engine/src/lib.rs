@@ -34,7 +34,7 @@ pub use answer::{
 pub use identity::{JoinToken, NotAToken};
 pub use node::{Node, StartError};
 pub use options::{Options, Tuning};
-pub use reads::{Missed, Watch};
+pub use reads::{KeyWatch, Missed, Watch};
 pub use recover::{RecoverError, Recovered, recover};
 
 /// A node in production.

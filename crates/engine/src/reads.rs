@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::store::{Answer, Ask, Looked, Read, Touched};
 use domain::{Event, Query};
 use openraft::raft::ReadPolicy;
 use openraft_rt::AsyncRuntime;
@@ -10,7 +11,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Consistency, Position, ReadError, Served};
-use crate::env::Env;
+use crate::env::{Env, Runtime as _};
 use crate::node::{Leader, Node, POLL};
 use crate::peers::wire::{Request, Response};
 
@@ -24,39 +25,101 @@ impl<E: Env> Node<E> {
         consistency: Consistency,
         query: Q,
     ) -> Result<Served<Q::Answer>, ReadError> {
-        if self.is_stopping() {
-            return Err(ReadError::Stopping);
-        }
-        if self.is_outvoted() {
-            return Err(ReadError::Outvoted);
-        }
-        if self.has_failed() {
-            return Err(ReadError::CannotGoOn);
-        }
+        self.may_read()?;
         match consistency {
             Consistency::Stale => {}
-            Consistency::Session(index) => self.wait_visible(index).await?,
-            Consistency::Linearizable => {
-                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
-                let index = reading.map_err(|_| ReadError::NoLeader)?;
+            Consistency::Session(_) | Consistency::Linearizable => {
+                let index = self.wanted_index(consistency).await?;
                 self.wait_visible(index).await?;
             }
         }
         let (value, seen) = self.inner.state.readers().read(query).await?;
+        let index = seen.map_or(0, |seen| seen.index);
+        Ok(self.served(consistency, value, index))
+    }
+
+    /// Reads of the replicated store, all answered from one state: the one that this node has
+    /// applied, so that a read right after a write has nothing to wait for.
+    pub async fn store(
+        &self,
+        consistency: Consistency,
+        reads: Vec<Read>,
+    ) -> Result<Served<Vec<Answer>>, ReadError> {
+        self.may_read()?;
+        let index = self.wanted_index(consistency).await?;
+        self.wait_applied(index).await?;
+        let now_ms = E::Runtime::wall_clock_ms();
+        let memory = self.inner.state.memory();
+        if let Some(Looked { answers, index }) = memory.look_up(&reads, now_ms, index) {
+            return Ok(self.served(consistency, answers, index));
+        }
+        let ask = Ask { reads, now_ms };
+        let readers = self.inner.state.readers();
+        let looked = readers.look(memory.clone(), ask.clone(), index).await?;
+        if let Some(Looked { answers, index }) = looked {
+            return Ok(self.served(consistency, answers, index));
+        }
+        // It takes longer than commands should wait: a committed state keeps still by itself.
+        self.wait_visible(index).await?;
+        let (answers, seen) = readers.read(ask).await?;
+        let index = seen.map_or(0, |seen| seen.index);
+        Ok(self.served(consistency, answers, index))
+    }
+
+    /// The same at once and without a thread, if all that is asked for is in memory and this node
+    /// has applied the entry at `index`; otherwise ask [`Node::store`].
+    pub fn store_now(&self, index: u64, reads: &[Read]) -> Option<Looked> {
+        self.may_read().ok()?;
+        let now_ms = E::Runtime::wall_clock_ms();
+        self.inner.state.memory().look_up(reads, now_ms, index)
+    }
+
+    fn may_read(&self) -> Result<(), ReadError> {
+        match () {
+            () if self.is_stopping() => Err(ReadError::Stopping),
+            () if self.is_outvoted() => Err(ReadError::Outvoted),
+            () if self.has_failed() => Err(ReadError::CannotGoOn),
+            () => Ok(()),
+        }
+    }
+
+    /// The log index that a read must see.
+    async fn wanted_index(&self, consistency: Consistency) -> Result<u64, ReadError> {
+        match consistency {
+            Consistency::Stale => Ok(0),
+            Consistency::Session(index) => Ok(index),
+            Consistency::Linearizable => {
+                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
+                reading.map_err(|_| ReadError::NoLeader)
+            }
+        }
+    }
+
+    fn served<T>(&self, consistency: Consistency, value: T, index: u64) -> Served<T> {
         let age_ms = match consistency {
             Consistency::Linearizable => 0,
             Consistency::Session(_) | Consistency::Stale => self.age_ms(),
         };
-        let index = seen.map_or(0, |seen| seen.index);
-        let node = Arc::clone(&self.inner.name);
-        Ok(Served {
+        Served {
             value,
             position: Position {
                 index,
                 term: self.term(),
-                node,
+                node: Arc::clone(&self.inner.name),
                 age_ms,
             },
+        }
+    }
+
+    async fn wait_applied(&self, index: u64) -> Result<(), ReadError> {
+        let state = &self.inner.state;
+        if state.memory().index() >= index {
+            return Ok(());
+        }
+        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(state.applied(index))).await;
+        in_time.map_err(|_| ReadError::Behind {
+            at: state.memory().index(),
+            wanted: index,
         })
     }
 
@@ -118,6 +181,37 @@ impl<E: Env> Node<E> {
     }
 }
 
+impl<E: Env> Node<E> {
+    /// Follows what commands touch in the store from now on, until the node stops or is outvoted.
+    /// Whoever waits for something follows first and looks at the state then.
+    pub fn watch_keys(&self) -> KeyWatch {
+        KeyWatch {
+            receiver: self.inner.state.watch_keys(),
+            outvoted: self.inner.outvoted.clone(),
+        }
+    }
+}
+
+/// What commands touch in the store as they are applied, from the moment [`Node::watch_keys`] was
+/// called.
+pub struct KeyWatch {
+    receiver: broadcast::Receiver<Arc<Touched>>,
+    outvoted: CancellationToken,
+}
+
+impl KeyWatch {
+    /// What was touched next; `None` when the node stops or was outvoted. After [`Missed`], and
+    /// when [`Touched::missed`] says so, look at the state: what was left out is not told again.
+    pub async fn next(&mut self) -> Result<Option<Arc<Touched>>, Missed> {
+        let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+        match received.await.unwrap_or(Err(RecvError::Closed)) {
+            Ok(touched) => Ok(Some(touched)),
+            Err(RecvError::Closed) => Ok(None),
+            Err(RecvError::Lagged(_)) => Err(Missed),
+        }
+    }
+}
+
 /// The events of a node as they are applied, from the moment [`Node::watch`] was called.
 pub struct Watch {
     receiver: broadcast::Receiver<Arc<[Event]>>,
@@ -126,10 +220,10 @@ pub struct Watch {
     next: usize,
 }
 
-/// Events were left out, because the reader was too slow or the node took over a snapshot: read
-/// them from the outbox.
+/// Something was left out, because the reader was too slow or the node took over a snapshot: read
+/// events from the outbox, and look at the keys waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("events were left out: they were not read in time, or came with a snapshot")]
+#[error("something was left out: it was not read in time, or came with a snapshot")]
 pub struct Missed;
 
 impl Watch {

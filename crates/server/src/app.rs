@@ -4,11 +4,13 @@
 mod accounts;
 mod feeds;
 mod freshness;
+mod hits;
 mod polls;
 
 pub(crate) use accounts::NewSession;
 pub(crate) use feeds::{Entry, FeedOf};
 pub(crate) use freshness::Freshness;
+pub(crate) use hits::Seen;
 pub(crate) use polls::Vote;
 
 use std::net::IpAddr;

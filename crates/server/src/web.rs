@@ -7,6 +7,7 @@ mod account;
 mod areas;
 mod assets;
 mod cluster;
+mod hits;
 mod language;
 mod layout;
 mod lotteries;
@@ -73,6 +74,8 @@ pub(crate) fn routes() -> Router<App> {
             "/members",
             get(members::show).post(members::set_administrator),
         )
+        .route("/hits/{name}", get(hits::show))
+        .route("/hits/{name}/badge.svg", get(hits::badge))
         .route("/cluster", get(cluster::show))
         .route("/cluster/token", post(cluster::token))
         .route("/cluster/nodes/remove", post(cluster::remove_node))

@@ -13,7 +13,7 @@ use crate::types::KeyVersion;
 pub struct KeyEntry {
     /// The bytes.
     pub value: Bytes,
-    /// 1 when the key was made, one more with each write.
+    /// Version of the last change: larger with each, and never used again.
     pub version: i64,
 }
 

@@ -108,8 +108,8 @@ impl std::fmt::Debug for JoinToken {
 /// The version of a key, also in `ETag`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct KeyVersion {
-    /// 1 when the key was made, one more with each write. After a removal, the version the key
-    /// had; 0 if it did not exist.
+    /// Of the last change: larger with each, and never used again, also if the key is removed and
+    /// made anew. After a removal, the version the key had; 0 if it did not exist.
     pub version: i64,
 }
 

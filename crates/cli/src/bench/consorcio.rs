@@ -28,6 +28,7 @@ pub struct Consorcio {
     http_ports: Vec<u16>,
     peer_ports: Vec<u16>,
     lottery_ports: Vec<u16>,
+    redis_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -46,11 +47,14 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
-        let mut ports = free_ports(count * 3)?;
+        let mut ports = free_ports(count * 4)?;
+        let redis_ports = ports.split_off(count * 3);
+        let lottery_ports = ports.split_off(count * 2);
         let peer_ports = ports.split_off(count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
-            lottery_ports: peer_ports[count..].to_vec(),
+            lottery_ports,
+            redis_ports,
             peer_ports,
             http_ports: ports,
             nodes: Vec::new(),
@@ -111,6 +115,7 @@ impl Consorcio {
                 &settings::share_of_processors(self.http_ports.len()).to_string(),
             ])
             .args(["--lottery", &local(self.lottery_ports[node])])
+            .args(["--redis", &local(self.redis_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))

@@ -87,7 +87,7 @@ enum What {
 /// write with an error, or on Ctrl-C; what was started is stopped first.
 pub fn run(args: Args) -> anyhow::Result<()> {
     interrupt::listen()?;
-    process::raise_file_limit();
+    crate::files::raise_limit();
     let scratch = process::Scratch::new(args.dir.as_deref())?;
     let mut report = match args.what {
         What::Writes(args) => writes::run(&args, &scratch),

@@ -123,6 +123,22 @@ settings! {
     #[arg(value_name = "ID")]
     lottery_id: u32 = 0, "CONSORCIO_LOTTERY_ID";
 
+    /// Address where Redis clients are served, or off. On an address of other machines they must
+    /// say AUTH with an account's name and password, unless redis-without-password is set.
+    #[arg(value_name = "ADDRESS|off")]
+    redis: Door = Door::local(6_379), "CONSORCIO_REDIS";
+
+    /// Networks whose Redis clients may connect, with commas between them; by default any that can
+    /// reach the address.
+    #[arg(value_name = "NETWORK,…")]
+    redis_allow: String = "any".to_owned(), "CONSORCIO_REDIS_ALLOW";
+
+    /// Let every Redis client that can reach the address read, change and delete all keys without
+    /// a password. On an address of this machine alone none is needed anyhow.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    redis_without_password: bool = false, "CONSORCIO_REDIS_WITHOUT_PASSWORD";
+
     /// Address that sends back what comes (RFC 862), to try whether the node can be reached, or
     /// off. Who may connect is said by lottery-allow.
     #[arg(value_name = "ADDRESS|off")]
@@ -152,6 +168,14 @@ settings! {
     /// What is logged: error, warn, info, debug or trace, also by module: `info,engine=debug`.
     #[arg(value_name = "LEVEL")]
     log: String = "info".to_owned(), "CONSORCIO_LOG";
+}
+
+#[cfg(test)]
+impl Given {
+    /// The settings that hold if this is all that is said.
+    pub fn settled(self) -> Outcome<Settings> {
+        self.over_defaults().complete()
+    }
 }
 
 impl Settings {

@@ -95,6 +95,8 @@ pub struct Server {
     peer: SocketAddr,
     /// Where the lottery's agencies are served.
     pub lottery: SocketAddr,
+    /// Where Redis clients are served.
+    pub redis: SocketAddr,
     /// Settings besides those that every node of a test has: variables and their values.
     pub settings: Vec<(&'static str, &'static str)>,
     /// The disk that its data are on, if it is not the machine's.
@@ -105,7 +107,7 @@ pub struct Server {
 
 impl Server {
     pub fn new(dir: &Path, name: &str) -> Self {
-        let base = free_ports(3);
+        let base = free_ports(4);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Server {
             name: name.to_owned(),
@@ -113,6 +115,7 @@ impl Server {
             http: address(base),
             peer: address(base + 1),
             lottery: address(base + 2),
+            redis: address(base + 3),
             settings: Vec::new(),
             disk: None,
             log: dir.join(format!("{name}.log")),
@@ -141,6 +144,8 @@ impl Server {
                 &self.peer.to_string(),
                 "--lottery",
                 &self.lottery.to_string(),
+                "--redis",
+                &self.redis.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(self.settings.iter().copied())

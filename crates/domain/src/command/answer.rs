@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Executed;
+
 /// What an accepted command answers. The order of the variants is the wire format: append only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
@@ -36,11 +38,8 @@ pub enum Reply {
         /// Unread posts of the area.
         count: i64,
     },
-    /// A key was stored or removed.
-    Key {
-        /// The version it has now, or had when it was removed: 0 if it did not exist.
-        version: i64,
-    },
+    /// What the operations on the store came to.
+    Store(Executed),
     /// A lottery was opened.
     LotteryOpened {
         /// Lottery id.

@@ -180,11 +180,11 @@ mod tests {
         let mut sql = Sqlite::new(&connection);
         Machine::load(&mut sql).unwrap();
         let row = [b"k".as_slice().into(), b"v".as_slice().into()];
-        sql.execute("INSERT INTO keys VALUES (?1, ?2, 1)", &row)
+        sql.execute("INSERT INTO store VALUES (?1, ?2)", &row)
             .unwrap();
-        let written = sql.query("DELETE FROM keys RETURNING version", &[]);
+        let written = sql.query("DELETE FROM store RETURNING name", &[]);
         assert!(matches!(written, Err(Fault::Corrupt(_))));
-        assert_eq!(sql.query("SELECT version FROM keys", &[]).unwrap().len(), 1);
+        assert_eq!(sql.query("SELECT name FROM store", &[]).unwrap().len(), 1);
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
             .unwrap();
         let value = vec![0; 1 << 20];
         let row = [b"k".as_slice().into(), value.as_slice().into()];
-        let full = sql.execute("INSERT INTO keys VALUES (?1, ?2, 1)", &row);
+        let full = sql.execute("INSERT INTO store VALUES (?1, ?2)", &row);
         assert!(matches!(full, Err(Fault::DiskFull)));
         let broken = sql.execute("INSERT INTO nowhere VALUES (?1, ?2)", &row);
         assert!(matches!(broken, Err(Fault::Database(_))));

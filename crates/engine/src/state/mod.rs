@@ -10,6 +10,8 @@
 //! The database is itself the snapshot: building one is a synced commit, and a copy is made only
 //! when another node needs it.
 
+mod commits;
+mod keys;
 pub mod readers;
 mod signs;
 pub mod store;
@@ -18,8 +20,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
+use domain::store::{Memory, Touched};
 use domain::{Event, Fault};
 use futures_util::{Stream, StreamExt};
 use openraft::OptionalSend;
@@ -32,14 +34,10 @@ use tokio::sync::{Notify, broadcast};
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
 use crate::agreement::Trail;
-use crate::env::{Disk, Env, File};
+use crate::env::Env;
 use crate::fault::Failure;
 use crate::log::Log;
 use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
-
-/// How long an applied entry may wait for its commit when no reader asks for it. A commit costs
-/// the same for one command as for thousands, and the log already has them.
-const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Entries applied in one stretch, between two answers.
 const STRETCH_MAX_ENTRIES: usize = 64;
@@ -47,15 +45,12 @@ const STRETCH_MAX_ENTRIES: usize = 64;
 /// Commands applied on the spot: about a millisecond's work, which no timer or heartbeat misses.
 const INLINE_MAX_COMMANDS: usize = 128;
 
-/// How often a full disk is tried again.
-const FULL_RETRY: Duration = Duration::from_millis(250);
-
-/// The write-ahead log is moved into the database past this size: large enough that pages which
-/// change often are moved once, small enough to bound disk use and the time of a start.
-const WAL_MAX_BYTES: u64 = 32 * 1024 * 1024;
-
 /// Batches of events that a watcher may fall behind before it is told that it missed some.
 const EVENTS_MAX: usize = 1024;
+
+/// Stretches whose touched keys a watcher may fall behind before it is told that it missed some:
+/// a tenth of a second of a busy store, and a bound on what waits in memory.
+const TOUCHED_MAX: usize = 128;
 
 /// The state of one node. Clones are the same state.
 pub struct State<E: Env> {
@@ -82,6 +77,9 @@ struct Shared<E: Env> {
     /// Why nothing can be committed any more.
     failure: Failure,
     events: broadcast::Sender<Arc<[Event]>>,
+    /// The store's rows in memory.
+    memory: Memory,
+    touched: broadcast::Sender<Arc<Touched>>,
     readers: Arc<Readers<E>>,
 }
 
@@ -125,6 +123,8 @@ impl<E: Env> State<E> {
                 log: log.clone(),
                 standing: Mutex::new(store.standing()),
                 trail: Mutex::new(trail),
+                memory: store.memory().clone(),
+                touched: broadcast::Sender::new(TOUCHED_MAX),
                 store: Mutex::new(store),
                 moved: Notify::new(),
                 dirty: Notify::new(),
@@ -270,73 +270,6 @@ impl<E: Env> State<E> {
     fn note_durable(&self, (applied, membership): (Option<LogId>, StoredMembership)) {
         *lock(&self.shared.durable) = applied.is_some().then(|| meta((applied, membership)));
     }
-
-    /// Commits behind the log until the state is dropped, or cannot be committed any more.
-    async fn keep_committing(self) {
-        let shared = Arc::downgrade(&self.shared);
-        drop(self);
-        loop {
-            let Some(state) = shared.upgrade().map(|shared| State { shared }) else {
-                return;
-            };
-            let waiting = state.shared.dirty.notified();
-            E::Runtime::select2(waiting, E::Runtime::sleep(Duration::from_secs(1))).await;
-            let hurry = state.shared.hurry.notified();
-            E::Runtime::select2(hurry, E::Runtime::sleep(COMMIT_INTERVAL)).await;
-            match state.commit().await {
-                Ok(()) => {}
-                Err(Fault::DiskFull) => {
-                    state.shared.dirty.notify_one();
-                    // However many readers wait for it: they cannot make room.
-                    state.wait_for_room().await;
-                }
-                Err(fault) => return state.shared.failure.note(fault.to_string()),
-            }
-        }
-    }
-
-    /// Refuses what is new, and lets time pass before something is tried again. Said once: the log
-    /// may be on the same disk.
-    async fn wait_for_room(&self) {
-        if self.shared.room.swap(false, Ordering::Relaxed) {
-            tracing::warn!("the disk is full: the state waits for space");
-        }
-        E::Runtime::sleep(FULL_RETRY).await;
-    }
-
-    async fn commit(&self) -> Result<(), Fault> {
-        self.with_store(Store::commit).await?;
-        if !self.shared.room.swap(true, Ordering::Relaxed) {
-            tracing::info!("there is room on the disk again");
-        }
-        if self.wal_bytes().await > WAL_MAX_BYTES {
-            self.checkpoint().await?;
-        }
-        Ok(())
-    }
-
-    /// Most of the work on a connection of its own, beside the writer; then the little that is
-    /// left by the writer, because only then can SQLite begin the write-ahead log anew.
-    async fn checkpoint(&self) -> Result<(), Fault> {
-        let readers = Arc::clone(&self.shared.readers);
-        blocking::<E, _>(move || readers.run(store::checkpoint)).await?;
-        self.with_store(Store::checkpoint).await.map(|_| ())
-    }
-
-    async fn wal_bytes(&self) -> u64 {
-        let readers = Arc::clone(&self.shared.readers);
-        let mut path = store::path(&self.shared.data).into_os_string();
-        path.push("-wal");
-        let length = move || {
-            let file = readers.disk().open(Path::new(&path), false)?;
-            file.len()
-        };
-        match E::Runtime::spawn_blocking(length).await {
-            Ok(Ok(length)) => length,
-            // No such file means nothing to move.
-            Ok(Err(_)) | Err(_) => 0,
-        }
-    }
 }
 
 impl<E: Env> Shared<E> {
@@ -442,6 +375,7 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
                 // Nobody may be watching, which is fine.
                 drop(self.shared.events.send(applied.events.into()));
             }
+            self.shared.tell_touched();
         }
         Ok(())
     }
@@ -484,6 +418,7 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         // The events on the way to here were not applied one by one: watchers read them from the
         // outbox.
         drop(self.shared.events.send(Arc::from([])));
+        self.shared.tell_touched();
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use domain::store::{Ask, Looked, Memory};
 use domain::{Fault, Query};
 use openraft_rt::AsyncRuntime;
 use rusqlite::Connection;
@@ -50,6 +51,25 @@ impl<E: Env> Readers<E> {
         self: &Arc<Self>,
         query: Q,
     ) -> Result<(Q::Answer, Option<LogId>), ReadError> {
+        self.blocking(move |connection| in_transaction(connection, &query))
+            .await
+    }
+
+    /// Reads the store as it is applied, if that takes little time: see [`Memory::look_through`].
+    pub async fn look(
+        self: &Arc<Self>,
+        memory: Memory,
+        ask: Ask,
+        index: u64,
+    ) -> Result<Option<Looked>, ReadError> {
+        self.blocking(move |connection| look(connection, &memory, &ask, index))
+            .await
+    }
+
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Connection) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, ReadError> {
         let busy = |_| ReadError::Busy {
             retry_after_ms: RETRY_AFTER_MS,
         };
@@ -60,7 +80,7 @@ impl<E: Env> Readers<E> {
             .await
             .map_err(|_| ReadError::Stopping)?;
         let this = Arc::clone(self);
-        let work = move || this.run(|connection| in_transaction(connection, &query));
+        let work = move || this.run(work);
         match E::Runtime::spawn_blocking(work).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(fault)) => Err(ReadError::Failed(fault.to_string())),
@@ -104,4 +124,21 @@ fn in_transaction<Q: Query>(
     let ended = connection.execute_batch("ROLLBACK").map_err(fault);
     let answer = result?;
     ended.map(|()| answer)
+}
+
+fn look(
+    connection: &Connection,
+    memory: &Memory,
+    ask: &Ask,
+    index: u64,
+) -> Result<Option<Looked>, Fault> {
+    let fault = crate::sql::sqlite::fault;
+    let looked = memory.look_through(ask, index, || {
+        connection.execute_batch("BEGIN").map_err(fault)?;
+        Ok(Sqlite::new(connection))
+    });
+    if !connection.is_autocommit() {
+        connection.execute_batch("ROLLBACK").map_err(fault)?;
+    }
+    looked
 }

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use domain::store::Memory;
 use domain::{Event, EventId, Fault, Machine, Outcome, Proposal, StateHash};
 use openraft::EntryPayload;
 use rusqlite::backup::Backup;
@@ -140,7 +141,7 @@ impl Store {
         }
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
-            EntryPayload::Normal(batch) => self.apply_batch(entry.log_id.index, batch)?,
+            EntryPayload::Normal(batch) => self.apply_batch(entry.log_id, batch)?,
             EntryPayload::Membership(membership) => {
                 let log_id = Some(entry.log_id);
                 self.membership = StoredMembership::new(log_id, membership.clone());
@@ -148,10 +149,12 @@ impl Store {
             }
         };
         self.applied = Some(entry.log_id);
+        self.machine.memory().reached(entry.log_id.index);
         Ok(outcomes)
     }
 
-    fn apply_batch(&mut self, index: u64, batch: &Batch) -> Result<Vec<Outcome>, Fault> {
+    fn apply_batch(&mut self, log_id: LogId, batch: &Batch) -> Result<Vec<Outcome>, Fault> {
+        let (index, term) = (log_id.index, log_id.leader_id.term);
         let mut sql = Sqlite::new(&self.connection);
         let mut outcomes = Vec::with_capacity(batch.proposals.len());
         for (number, bytes) in (0..).zip(batch.proposals.iter()) {
@@ -159,7 +162,7 @@ impl Store {
                 Fault::Corrupt("a command of the log was written by a newer version")
             })?;
             let position = EventId { index, number };
-            let command = proposal.place(position, batch.at_ms, batch.entropy(number));
+            let command = proposal.place(position, term, batch.at_ms, batch.entropy(number));
             outcomes.push(self.machine.apply(&mut sql, &command)?);
         }
         Ok(outcomes)
@@ -172,6 +175,7 @@ impl Store {
         }
         match self.save_and_commit() {
             Ok(()) => {
+                self.machine.committed();
                 self.pending.clear();
                 self.pending_bytes = 0;
                 self.committed = self.applied;
@@ -239,6 +243,11 @@ impl Store {
         }
     }
 
+    /// The store's rows in memory; the same for as long as the state is open.
+    pub fn memory(&self) -> &Memory {
+        self.machine.memory()
+    }
+
     /// True if nothing was applied since the state was installed from a snapshot.
     pub fn is_as_installed(&self) -> Result<bool, Fault> {
         let installed: Option<LogId> = get(&self.connection, "installed")?.flatten();
@@ -304,8 +313,10 @@ impl Store {
     }
 
     fn load(&mut self) -> Result<(), Fault> {
-        self.machine = Machine::load(&mut Sqlite::new(&self.connection))?;
+        self.machine.reload(&mut Sqlite::new(&self.connection))?;
         self.applied = get(&self.connection, "applied")?.flatten();
+        let index = self.applied.map_or(0, |applied| applied.index);
+        self.machine.memory().reached(index);
         self.membership = get(&self.connection, "membership")?.unwrap_or_default();
         self.committed = self.applied;
         Ok(())

@@ -13,7 +13,6 @@ const CONTENTS: &[&str] = &[
     "SELECT * FROM posts ORDER BY document",
     "SELECT * FROM tombstones ORDER BY area, post",
     "SELECT * FROM read_ranges ORDER BY area, account, low",
-    "SELECT * FROM keys ORDER BY name",
     "SELECT * FROM lotteries ORDER BY id",
     "SELECT * FROM lottery_agencies ORDER BY lottery, agency",
     "SELECT * FROM lottery_batches ORDER BY lottery, leaf",
@@ -28,6 +27,7 @@ const LATER: &[&str] = &[
     "SELECT * FROM poll_options ORDER BY poll, number",
     "SELECT * FROM poll_voters ORDER BY poll, account",
     "SELECT * FROM ballots ORDER BY poll, voter",
+    "SELECT * FROM store ORDER BY name",
 ];
 
 /// The rest.

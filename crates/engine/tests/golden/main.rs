@@ -11,6 +11,7 @@
 )]
 
 mod dump;
+mod keys;
 mod lottery;
 mod polls;
 mod script;

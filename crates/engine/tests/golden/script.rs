@@ -76,12 +76,25 @@ pub enum Line {
         which: Posts,
     },
 
-    // Keys.
-    PutKey {
-        key: String,
-        value: String,
+    // The store, in the words of Redis; see `keys.rs`.
+    /// A command with one operation: `do set color azul ex 10`.
+    Do(Vec<String>),
+    /// A command with several: `block "set a 1" "incr a"`. `watch` before it makes conditions.
+    Block(Vec<String>),
+    /// The next block is conditional on what these keys are now.
+    Watch(Vec<String>),
+    /// A query: `ask get color`.
+    Ask(Vec<String>),
+    /// Keys that begin so and changed since an entry of the log.
+    Changed {
+        prefix: String,
+        since: u64,
     },
-    DeleteKey(String),
+    /// Keys that begin so and were removed since an entry of the log.
+    Removed {
+        prefix: String,
+        since: u64,
+    },
 
     // Lotteries.
     OpenLottery {
@@ -233,7 +246,6 @@ pub enum Line {
         #[arg(key)]
         limit: Option<u32>,
     },
-    GetKey(String),
     Counts,
     Lotteries {
         #[arg(key)]

@@ -1,7 +1,6 @@
 //! How answers read in a script.
 
 use domain::accounts::{Account, Credentials, Member, Standing};
-use domain::keys::Entry;
 use domain::news::queries::{Area, Body, Counts, Events, Found, Post, Posts};
 use domain::{Event, Outcome, Reply, Topic};
 
@@ -38,7 +37,7 @@ fn reply(reply: &Reply) -> String {
         Reply::Area { id } => format!("area {id}"),
         Reply::Post { id, at_ms } => format!("post {id} at {}", time(*at_ms)),
         Reply::Unread { count } => format!("{count} unread"),
-        Reply::Key { version } => format!("version {version}"),
+        Reply::Store(executed) => crate::keys::executed(executed),
         Reply::LotteryOpened { .. }
         | Reply::BetsStored { .. }
         | Reply::AgencyClosed { .. }
@@ -184,11 +183,6 @@ pub fn found(found: &Found) -> String {
         format!("{area:?} {}", self::post(post))
     });
     format!("{posts}{next}")
-}
-
-pub fn entry(entry: &Entry) -> String {
-    let value = String::from_utf8_lossy(&entry.value);
-    format!("{:?} version {}\n", short(&value), entry.version)
 }
 
 pub fn counts(counts: &Counts) -> String {

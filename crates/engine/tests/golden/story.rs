@@ -3,15 +3,16 @@
 use std::error::Error;
 
 use domain::accounts::{FindCredentials, ListAccounts, Standing, WhoIs, WhoseFeed};
-use domain::keys::GetKey;
 use domain::names::{AreaName, Name};
 use domain::news::queries::{
     AreaRef, CountAll, GetArea, GetPost, ListAreas, ListEvents, ListPosts, Page, Search,
 };
+use domain::store::{Ask, Condition, ListChanged, ListRemoved, Operation, Read, StoreReply};
 use domain::{Action, Actor, Command, EventId, Machine, Query, RequestId, Sql, Stamp};
 use goldenscript::Context;
 
 use crate::dump;
+use crate::keys;
 use crate::lottery;
 use crate::polls;
 use crate::script::{Line, Posts};
@@ -26,6 +27,8 @@ pub struct Story<'d> {
     index: u64,
     now_ms: i64,
     said_ago_ms: i64,
+    /// What the next block is conditional on.
+    watched: Vec<Condition>,
 }
 
 impl<'d> Story<'d> {
@@ -38,6 +41,7 @@ impl<'d> Story<'d> {
             index: 0,
             now_ms: START_MS,
             said_ago_ms: 0,
+            watched: Vec::new(),
         }
     }
 
@@ -67,6 +71,7 @@ impl<'d> Story<'d> {
         };
         let stamp = Stamp {
             position,
+            term: 1,
             at_ms: self.now_ms,
             actor,
             request,
@@ -74,6 +79,7 @@ impl<'d> Story<'d> {
         };
         let outcome = self.machine.apply(self.sql, &Command { stamp, action })?;
         self.machine.save(self.sql)?;
+        self.machine.committed();
         Ok(outcome)
     }
 
@@ -186,12 +192,13 @@ impl<'d> Story<'d> {
                 which: *which,
                 read: false,
             },
-            Line::PutKey { key, value } => Action::PutKey {
-                key: sized(key).into(),
-                value: sized(value).into(),
+            Line::Do(words) => Action::Store {
+                conditions: Vec::new(),
+                operations: vec![keys::operation(words)?],
             },
-            Line::DeleteKey(key) => Action::DeleteKey {
-                key: sized(key).into(),
+            Line::Block(operations) => Action::Store {
+                conditions: std::mem::take(&mut self.watched),
+                operations: keys::operations(operations)?,
             },
             _ => return Ok(None),
         }))
@@ -332,7 +339,26 @@ impl<'d> Story<'d> {
                     limit: limit.unwrap_or(100),
                 })?)
             }
-            Line::GetKey(key) => show::maybe(&self.ask(GetKey { key: key.into() })?, show::entry),
+            Line::Ask(words) => self.look(&words)?,
+            Line::Changed { prefix, since } => {
+                let (prefix, since) = (prefix.into(), domain::store::version_at(at(since))?);
+                let (after, now_ms) = (None, self.now_ms);
+                keys::changed(&self.ask(ListChanged {
+                    prefix,
+                    since,
+                    after,
+                    now_ms,
+                })?)
+            }
+            Line::Removed { prefix, since } => {
+                let (prefix, since) = (prefix.into(), domain::store::version_at(at(since))?);
+                let after = None;
+                keys::removed(&self.ask(ListRemoved {
+                    prefix,
+                    since,
+                    after,
+                })?)
+            }
             Line::Counts => show::counts(&self.ask(CountAll)?),
             _ => match lottery::question(self.sql, line)? {
                 Some(answer) => answer,
@@ -341,8 +367,44 @@ impl<'d> Story<'d> {
         })
     }
 
+    /// Runs a read against the database, and against memory, which must know no better.
+    fn look(&mut self, words: &[String]) -> Answer {
+        let Operation::Read(read) = keys::operation(words)? else {
+            return Err("this changes something".into());
+        };
+        let ask = Ask {
+            reads: vec![read],
+            now_ms: self.now_ms,
+        };
+        let memory = self.machine.memory().clone();
+        let through = memory.look_through(&ask, 0, || Ok(&mut *self.sql))?;
+        let here = memory.look_up(&ask.reads, self.now_ms, 0);
+        let answers = self.ask(ask)?;
+        if let Some(through) = through {
+            assert_eq!(through.answers, answers, "memory and database differ");
+        }
+        if let Some(here) = here {
+            assert_eq!(here.answers, answers, "memory differs");
+        }
+        Ok(keys::answers(&answers))
+    }
+
     fn world(&mut self, line: &Line) -> Answer {
         match line {
+            Line::Watch(watched) => {
+                for key in watched {
+                    let key: bytes::Bytes = key.clone().into();
+                    let read = Read::Version { key: key.clone() };
+                    let answers = self.ask(Ask {
+                        reads: vec![read],
+                        now_ms: self.now_ms,
+                    })?;
+                    let [Ok(StoreReply::Integer(version))] = answers[..] else {
+                        return Err("a version is a number".into());
+                    };
+                    self.watched.push(Condition { key, version });
+                }
+            }
             Line::Wait(span) => self.now_ms += span.0,
             Line::SaidAgo(span) => self.said_ago_ms = span.0,
             Line::ManyAreas(count) => {
@@ -424,6 +486,10 @@ impl goldenscript::Runner for Story<'_> {
             None => self.question(line, prefix),
         }
     }
+}
+
+fn at(index: u64) -> EventId {
+    EventId { index, number: 0 }
 }
 
 /// Stands for Argon2id, which belongs to the front door. `raw:` is a front door that forgot.

@@ -12,7 +12,7 @@ mod outvoted;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use domain::keys::GetKey;
+use domain::store::{Executed, Read, StoreReply, Write};
 use domain::{Action, Actor, Proposal, Reply, RequestId};
 use engine::production::Production;
 use engine::{
@@ -52,21 +52,31 @@ fn put(key: &str, value: &str, request: Option<&str>) -> Proposal {
             key: key.to_owned(),
             fingerprint: [7; 16],
         }),
-        action: Action::PutKey {
-            key: key.into(),
-            value: value.into(),
+        action: Action::Store {
+            conditions: Vec::new(),
+            operations: vec![Write::set(key.to_owned(), value.to_owned()).into()],
         },
     }
 }
 
 async fn get(node: &Engine, consistency: Consistency, key: &str) -> Option<String> {
-    let answer = node
-        .read(consistency, GetKey { key: key.into() })
-        .await
-        .unwrap();
-    answer
-        .value
-        .map(|entry| String::from_utf8(entry.value).unwrap())
+    let answer = node.store(consistency, read(key)).await.unwrap();
+    match answer.value.as_slice() {
+        [Ok(StoreReply::Bytes(value))] => Some(String::from_utf8(value.to_vec()).unwrap()),
+        [Ok(StoreReply::Nil)] => None,
+        other => panic!("a key was read as {other:?}"),
+    }
+}
+
+fn read(key: &str) -> Vec<Read> {
+    let key = key.to_owned().into();
+    vec![Read::Get { key }]
+}
+
+/// Whether a write was answered as it must be.
+fn is_stored(reply: &Reply) -> bool {
+    let stored = vec![Ok(StoreReply::Done)];
+    matches!(reply, Reply::Store(Executed::Done { results, .. }) if *results == stored)
 }
 
 async fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -117,7 +127,7 @@ async fn one_node_serves_and_remembers() {
     let data = tempfile::tempdir().unwrap();
     let node = start("n1", data.path(), None).await;
     let written = node.write(put("color", "azul", None)).await.unwrap();
-    assert_eq!(written.value.result, Ok(Reply::Key { version: 1 }));
+    assert!(is_stored(&written.value.result.unwrap()));
     let session = Consistency::Session(written.position.index);
     assert_eq!(get(&node, session, "color").await.as_deref(), Some("azul"));
     assert_eq!(
@@ -183,7 +193,7 @@ async fn a_leader_that_stops_hands_over() {
     let begun = Instant::now();
     let stopping = tokio::spawn(async move { old.stop().await });
     let written = nodes[0].write(put("a", "b", Some("a"))).await.unwrap();
-    assert_eq!(written.value.result, Ok(Reply::Key { version: 1 }));
+    assert!(is_stored(&written.value.result.unwrap()));
     assert!(
         begun.elapsed() < Duration::from_secs(3),
         "{:?}",
@@ -418,8 +428,7 @@ async fn a_state_that_cannot_be_committed_ends_the_node() {
     assert!(!node.is_ready());
     let refused = node.write(put("c", "3", None)).await;
     assert_eq!(refused.unwrap_err(), WriteError::CannotGoOn);
-    let query = GetKey { key: "a".into() };
-    let refused = node.read(Consistency::Stale, query).await;
+    let refused = node.store(Consistency::Stale, read("a")).await;
     assert_eq!(refused.unwrap_err(), ReadError::CannotGoOn);
     node.stop().await;
 }

@@ -3,17 +3,28 @@
 use std::path::Path;
 use std::time::Duration;
 
-use domain::keys::GetKey;
+use domain::{Action, Actor, Proposal};
 use engine::{Consistency, Engine, ReadError, Role, StartError, Watch, WriteError};
 
-use super::{get, leader, put, refusal, start, three, until};
+use super::{get, leader, put, read, refusal, start, three, until};
 
 /// Changes a node's state behind its back.
 fn tamper(data: &Path, name: &str) {
     let other = rusqlite::Connection::open(data.join(name).join("state.db")).unwrap();
     other.busy_timeout(Duration::from_secs(10)).unwrap();
-    let changed = other.execute("DELETE FROM keys WHERE name = ?1", [b"a".as_slice()]);
+    let changed = other.execute("DELETE FROM accounts", []);
     assert_eq!(changed.unwrap(), 1);
+}
+
+/// Refused wherever the administrator exists already.
+fn bootstrap() -> Proposal {
+    Proposal {
+        actor: Actor::System,
+        request: None,
+        action: Action::Bootstrap {
+            password_hash: "$test$".to_owned(),
+        },
+    }
 }
 
 /// Takes what is left of the events, and waits for their end.
@@ -33,6 +44,7 @@ async fn a_node_whose_state_differs_takes_itself_out_also_when_it_leads() {
         status.leader.as_deref() == Some(&*status.node)
     };
     nodes[0].write(put("a", "1", None)).await.unwrap();
+    nodes[0].write(bootstrap()).await.unwrap();
     let odd = nodes.iter().position(leads).expect("one leads");
     let name = format!("n{}", odd + 1);
     let mut watch = nodes[odd].watch();
@@ -40,13 +52,13 @@ async fn a_node_whose_state_differs_takes_itself_out_also_when_it_leads() {
     assert_eq!(before.as_deref(), Some("1"));
     tamper(dir.path(), &name);
     nodes[odd].write(put("a", "2", None)).await.unwrap();
+    nodes[odd].write(bootstrap()).await.unwrap();
     until("it is found out", || nodes[odd].is_outvoted()).await;
     assert!(!nodes[odd].is_ready());
     until_it_ends(&mut watch).await;
     assert_eq!(nodes[odd].watch().next().await, Ok(None));
-    let query = || GetKey { key: "a".into() };
     for consistency in [Consistency::Stale, Consistency::Linearizable] {
-        let refused = nodes[odd].read(consistency, query()).await;
+        let refused = nodes[odd].store(consistency, read("a")).await;
         assert_eq!(refused.unwrap_err(), ReadError::Outvoted);
     }
     let refused = nodes[odd].write(put("b", "1", None)).await;

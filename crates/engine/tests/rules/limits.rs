@@ -8,6 +8,7 @@ use domain::news::queries::AreaRef;
 use domain::news::queries::{Events, GetArea, ListEvents, Search};
 use domain::outbox::EVENTS_KEPT;
 use domain::replies::{REPLIES_PER_SCOPE, REPLY_KEPT_MS, REPLY_SURE_MS};
+use domain::store::Write;
 use domain::{Action, Actor, EventId, Proposal, Query, Rejection, Reply, RequestId};
 
 use crate::world::{STEP_MS, World};
@@ -180,9 +181,9 @@ fn put(actor: Actor, key: &str) -> Proposal {
             key: key.to_owned(),
             fingerprint: [0; 16],
         }),
-        action: Action::PutKey {
-            key: b"k".to_vec(),
-            value: b"v".to_vec(),
+        action: Action::Store {
+            conditions: Vec::new(),
+            operations: vec![Write::set("k", "v").into()],
         },
     }
 }
@@ -289,7 +290,15 @@ fn a_removed_area_is_swept_a_little_at_a_time_and_completely() {
         let unchanged = world.hash();
         world.apply(&by(
             Actor::Anonymous,
-            Action::DeleteKey { key: b"x".to_vec() },
+            Action::Store {
+                conditions: Vec::new(),
+                operations: vec![
+                    Write::Delete {
+                        keys: vec!["x".into()],
+                    }
+                    .into(),
+                ],
+            },
         ));
         assert_ne!(world.hash(), unchanged);
         let now = rows(&world);

@@ -6,6 +6,7 @@
 
 #[path = "../golden/dump.rs"]
 mod dump;
+mod keys;
 mod limits;
 mod lotteries;
 mod model;
@@ -58,8 +59,10 @@ fn a_rejection_or_a_replay_leaves_no_trace() {
         let mut rng = Rng::new(seed);
         let mut world = World::begun();
         for step in 0..COMMANDS {
+            world.flush();
             let before = dump::contents(&mut world.sql());
             let outcome = world.apply(&random::proposal(&mut rng));
+            world.flush();
             if outcome.result.is_err() || outcome.replayed {
                 let after = dump::contents(&mut world.sql());
                 assert_eq!(before, after, "seed {seed} step {step}");

@@ -6,6 +6,7 @@ use domain::names::{AreaName, Name};
 use domain::polls::{Listed, Majority, NewPoll, Voters};
 use domain::{Action, Actor, Proposal, RequestId};
 
+use crate::keys;
 use crate::world::START_MS;
 
 /// Members besides the administrator, who is account 1.
@@ -93,7 +94,7 @@ pub fn proposal(rng: &mut Rng) -> Proposal {
         0 if rng.one_in(2) => account_action(rng),
         1 => area_action(rng),
         2 if rng.one_in(2) => crate::lotteries::action(rng),
-        2 => key_action(rng),
+        2 => keys::action(rng),
         3 => poll_action(rng),
         _ => post_action(rng),
     };
@@ -243,21 +244,6 @@ fn some_posts(rng: &mut Rng, post: i64) -> Which {
         0 => Which::All,
         1 | 2 => Which::UpTo(post),
         _ => Which::One(post),
-    }
-}
-
-fn key_action(rng: &mut Rng) -> Action {
-    let key = vec![b'k', rng.below(3) as u8];
-    match rng.below(4) {
-        0 => Action::DeleteKey { key },
-        1 => Action::PutKey {
-            key: Vec::new(),
-            value: Vec::new(),
-        },
-        _ => Action::PutKey {
-            key,
-            value: vec![rng.below(9) as u8; 3],
-        },
     }
 }
 

@@ -59,7 +59,7 @@ impl World {
             number: (index % 3) as u32,
         };
         let at_ms = START_MS + index as i64 * STEP_MS;
-        proposal.clone().place(position, at_ms, [0; 32])
+        proposal.clone().place(position, 1, at_ms, [0; 32])
     }
 
     pub fn apply(&mut self, proposal: &Proposal) -> Outcome {
@@ -86,13 +86,23 @@ impl World {
             .save(&mut Sqlite::new(&self.connection))
             .unwrap();
         self.connection.execute_batch("COMMIT; BEGIN").unwrap();
+        self.machine.committed();
         self.committed = self.index;
+    }
+
+    /// Writes what is kept in memory, so that the database shows it.
+    pub fn flush(&mut self) {
+        self.machine
+            .save(&mut Sqlite::new(&self.connection))
+            .unwrap();
     }
 
     /// Loses what is not committed.
     pub fn roll_back(&mut self) {
         self.connection.execute_batch("ROLLBACK; BEGIN").unwrap();
-        self.machine = Machine::load(&mut Sqlite::new(&self.connection)).unwrap();
+        self.machine
+            .reload(&mut Sqlite::new(&self.connection))
+            .unwrap();
         self.index = self.committed;
     }
 

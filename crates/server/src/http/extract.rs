@@ -260,7 +260,7 @@ impl FromRequest<App> for Raw {
         let (mut parts, body) = request.into_parts();
         let mut caller = Caller::from_request_parts(&mut parts, app).await?;
         caller.token()?;
-        let bytes = read_body(app, &parts, body, domain::keys::VALUE_MAX_BYTES).await?;
+        let bytes = read_body(app, &parts, body, domain::store::VALUE_MAX_BYTES).await?;
         caller.request = request_id(&parts, &[&bytes])?;
         Ok(Raw { caller, bytes })
     }
@@ -355,7 +355,7 @@ pub(crate) struct PostPath(pub AreaRef, pub i64);
 pub(crate) struct PollPath(pub i64);
 
 /// `{key}`: bytes, percent-encoded.
-pub(crate) struct KeyPath(pub Vec<u8>);
+pub(crate) struct KeyPath(pub Bytes);
 
 impl<S: Send + Sync> FromRequestParts<S> for AreaPath {
     type Rejection = Trouble;
@@ -396,14 +396,11 @@ impl<S: Sync> FromRequestParts<S> for KeyPath {
         // Not through `Path`: a key need not be UTF-8.
         let encoded = parts.uri.path().rsplit('/').next().unwrap_or_default();
         let key: Vec<u8> = percent_encoding::percent_decode_str(encoded).collect();
-        if key.len() > domain::keys::KEY_MAX_BYTES {
-            let max = domain::keys::KEY_MAX_BYTES;
-            return Err(Trouble::field(
-                "key",
-                format!("a key has at most {max} bytes"),
-            ));
+        let max = domain::store::KEY_MAX_BYTES;
+        if key.is_empty() || key.len() > max {
+            return Err(Trouble::field("key", format!("a key has 1 to {max} bytes")));
         }
-        Ok(KeyPath(key))
+        Ok(KeyPath(key.into()))
     }
 }
 

@@ -14,7 +14,8 @@ use domain::{Action, Actor, Proposal, Query, Rejection, Reply, RequestId};
 use engine::{Consistency, Engine, Missed, ReadError, Served, Watch, WriteError};
 use tokio_util::sync::CancellationToken;
 
-use super::{Allowed, LotteryConfig, LotteryLimits};
+use super::{LotteryConfig, LotteryLimits};
+use crate::door::Allowed;
 
 /// Between two attempts while there is no leader or too much to do.
 const RETRY: Duration = Duration::from_millis(50);

@@ -3,6 +3,7 @@
 use domain::Rejection;
 use domain::command::{Right, Thing};
 use domain::names::NameProblem;
+use domain::store::StoreError;
 use engine::{MembershipError, ReadError, WriteError};
 
 use super::{Kind, Trouble};
@@ -69,6 +70,17 @@ impl From<Rejection> for Trouble {
                 Kind::NotAVoter,
                 "you are not on the list of this poll's voters",
             ),
+        }
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::ValueTooLong => Trouble::new(Kind::TooLarge, error.to_string()),
+            StoreError::Busy => Trouble::new(Kind::Busy, error.to_string()),
+            StoreError::KeyTooLong => Trouble::field("key", error.to_string()),
+            _ => Trouble::field("key", format!("the store refused: {error}")),
         }
     }
 }

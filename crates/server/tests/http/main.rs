@@ -7,6 +7,7 @@ mod cluster;
 mod events;
 mod faults;
 mod feeds;
+mod hits;
 mod keys;
 mod lotteries;
 mod lottery_pages;

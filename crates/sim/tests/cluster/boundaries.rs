@@ -3,11 +3,10 @@
 use std::panic::catch_unwind;
 use std::time::Duration;
 
-use domain::Reply;
 use engine::{Consistency, WriteError};
 use sim::{Crash, NodeId, World};
 
-use crate::harness::{Cluster, Reading, only_seed, put, small};
+use crate::harness::{Cluster, Reading, only_seed, put, small, written};
 
 const NODE: NodeId = NodeId(1);
 
@@ -50,10 +49,11 @@ async fn write_all(cluster: &Cluster) -> u32 {
         let writing = cluster
             .sim
             .on(NODE, async move { node.write(proposal).await });
-        let Ok(written) = writing.await else {
+        let Ok(outcome) = writing.await else {
             return number;
         };
-        assert_eq!(written.unwrap().value.result, Ok(Reply::Key { version: 1 }));
+        let reply = outcome.unwrap().value.result.unwrap();
+        assert_eq!(written(&reply), Some(1));
         cluster.sim.sleep(PAUSE).await;
     }
     WRITES

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use domain::{Proposal, Reply};
+use domain::Proposal;
 use engine::Consistency;
 use openraft_rt::AsyncRuntime;
 use sim::{Dice, NodeId, SimRuntime};
 
-use crate::harness::{Cluster, Reading, put};
+use crate::harness::{Cluster, Reading, put, written};
 
 /// A key that all clients write, with request ids.
 const SHARED_KEY: &str = "shared";
@@ -228,7 +228,7 @@ impl Client {
             return Written::Unknown;
         };
         match served.value.result {
-            Ok(Reply::Key { .. }) => Written::Acknowledged {
+            Ok(reply) if written(&reply).is_some() => Written::Acknowledged {
                 index: served.position.index,
             },
             other => panic!("a write was answered with {other:?}"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use domain::keys::{Entry, GetKey};
+use domain::store::{Executed, Operation, Read, StoreReply, Write};
 use domain::{Action, Actor, Proposal, RequestId};
 use engine::{Consistency, JoinToken, Node, Options, ReadError, Role, Tuning};
 use sim::{Crash, Network, NodeId, Sim, SimEnv};
@@ -224,12 +224,13 @@ impl Cluster {
         let Some(running) = self.running(node) else {
             return Reading::Died;
         };
-        let query = GetKey { key: key.into() };
+        let get = |key: String| Read::Get { key: key.into() };
+        let reads = vec![get(key.to_owned()), get(times(key))];
         let reading = self
             .sim
-            .on(node, async move { running.read(consistency, query).await });
+            .on(node, async move { running.store(consistency, reads).await });
         match reading.await {
-            Ok(Ok(served)) => Reading::Found(served.value),
+            Ok(Ok(served)) => Reading::Found(entry(&served.value)),
             Ok(Err(error)) => Reading::Refused(error),
             Err(_) => Reading::Died,
         }
@@ -251,6 +252,42 @@ impl Cluster {
     }
 }
 
+/// What is stored under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The value.
+    pub value: Vec<u8>,
+    /// How often it was written.
+    pub version: i64,
+}
+
+/// Where it is counted how often a key was written.
+fn times(key: &str) -> String {
+    format!("times:{key}")
+}
+
+fn entry(answers: &[domain::store::Answer]) -> Option<Entry> {
+    match answers {
+        [Ok(StoreReply::Bytes(value)), Ok(StoreReply::Bytes(times))] => Some(Entry {
+            value: value.to_vec(),
+            version: std::str::from_utf8(times).unwrap().parse().unwrap(),
+        }),
+        [Ok(StoreReply::Nil), Ok(StoreReply::Nil)] => None,
+        other => panic!("a key was read as {other:?}"),
+    }
+}
+
+/// How often a key has been written, if that is what its last write was answered.
+pub fn written(reply: &domain::Reply) -> Option<i64> {
+    match reply {
+        domain::Reply::Store(Executed::Done { results, .. }) => match results[..] {
+            [Ok(StoreReply::Done), Ok(StoreReply::Integer(times))] => Some(times),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// What came of a read.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Reading {
@@ -262,7 +299,7 @@ pub enum Reading {
     Died,
 }
 
-/// A command that stores a value; `request` makes a retry safe.
+/// A command that stores a value and counts; `request` makes a retry safe.
 pub fn put(key: &str, value: Vec<u8>, request: Option<&str>) -> Proposal {
     Proposal {
         actor: Actor::Anonymous,
@@ -270,9 +307,15 @@ pub fn put(key: &str, value: Vec<u8>, request: Option<&str>) -> Proposal {
             key: key.to_owned(),
             fingerprint: [7; 16],
         }),
-        action: Action::PutKey {
-            key: key.into(),
-            value,
+        action: Action::Store {
+            conditions: Vec::new(),
+            operations: vec![
+                Operation::Write(Write::set(key.to_owned(), value)),
+                Operation::Write(Write::Add {
+                    key: times(key).into(),
+                    by: 1,
+                }),
+            ],
         },
     }
 }

@@ -4,13 +4,13 @@ use api::types::KeyVersion;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::accounts::Member;
-use domain::keys::GetKey;
+use domain::store::{Ask, Executed, Operation, Read, StoreReply, Write};
 use domain::{Action, Reply};
 use engine::Served;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue};
 
-use crate::app::{App, Caller, Written, odd_reply};
+use crate::app::{App, Caller, Written, now_ms, odd_reply};
 use crate::http::extract::{KeyPath, Raw};
 use crate::http::{Answer, Positioned};
 use crate::problem::Trouble;
@@ -26,20 +26,29 @@ pub(super) async fn get(
     caller: Caller,
     KeyPath(key): KeyPath,
 ) -> Result<Response, Trouble> {
-    let question = move |_: &Member| GetKey { key: key.clone() };
+    let question = move |_: &Member| Ask {
+        reads: vec![
+            Read::Get { key: key.clone() },
+            Read::Version { key: key.clone() },
+        ],
+        now_ms: now_ms(),
+    };
     let Served {
-        value: (_, entry),
+        value: (_, answers),
         position,
     } = app.ask(&caller, question).await?;
-    let entry = entry.ok_or_else(|| Trouble::not_found("key"))?;
+    let [value, version] = two(answers)?;
+    let StoreReply::Bytes(value) = value? else {
+        return Err(Trouble::not_found("key"));
+    };
     let binary = HeaderValue::from_static("application/octet-stream");
     let private = HeaderValue::from_static("no-store");
     let headers = [
         (CONTENT_TYPE, binary),
         (CACHE_CONTROL, private),
-        etag(entry.version),
+        etag(integer(version?)),
     ];
-    Ok(Positioned(position, (headers, entry.value)).into_response())
+    Ok(Positioned(position, (headers, value)).into_response())
 }
 
 /// Store a key
@@ -55,8 +64,12 @@ pub(super) async fn put(
     KeyPath(key): KeyPath,
     Raw { caller, bytes }: Raw,
 ) -> Result<Response, Trouble> {
-    let value = bytes.into();
-    versioned(app.write(&caller, Action::PutKey { key, value }).await?)
+    let written = app
+        .write(&caller, store([Write::set(key, bytes).into()]))
+        .await?;
+    let (version, mut results, written) = done(written)?;
+    results.pop().ok_or_else(odd)??;
+    versioned(&written, version)
 }
 
 /// Remove a key
@@ -70,14 +83,49 @@ pub(super) async fn delete(
     caller: Caller,
     KeyPath(key): KeyPath,
 ) -> Result<Response, Trouble> {
-    versioned(app.write(&caller, Action::DeleteKey { key }).await?)
+    let keys = vec![key.clone()];
+    let operations = [Read::Version { key }.into(), Write::Delete { keys }.into()];
+    let (_, results, written) = done(app.write(&caller, store(operations)).await?)?;
+    let [version, deleted] = two(results)?;
+    deleted?;
+    versioned(&written, integer(version?))
 }
 
-fn versioned(written: Written) -> Result<Response, Trouble> {
-    let Reply::Key { version } = written.reply else {
-        return Err(odd_reply(&written.reply));
-    };
-    let answer = Answer::ok(written.position, KeyVersion { version }).replayed(written.replayed);
+fn store<const N: usize>(operations: [Operation; N]) -> Action {
+    Action::Store {
+        conditions: Vec::new(),
+        operations: operations.into(),
+    }
+}
+
+/// What the operations of a command without conditions came to.
+fn done(written: Written) -> Result<(i64, Vec<domain::store::Answer>, Written), Trouble> {
+    match &written.reply {
+        Reply::Store(Executed::Done { version, results }) => {
+            Ok((*version, results.clone(), written))
+        }
+        other => Err(odd_reply(other)),
+    }
+}
+
+fn two(results: Vec<domain::store::Answer>) -> Result<[domain::store::Answer; 2], Trouble> {
+    results.try_into().map_err(|_| odd())
+}
+
+fn odd() -> Trouble {
+    Trouble::internal("the store answered something else than was asked")
+}
+
+fn integer(reply: StoreReply) -> i64 {
+    match reply {
+        StoreReply::Integer(number) => number,
+        _ => 0,
+    }
+}
+
+fn versioned(written: &Written, version: i64) -> Result<Response, Trouble> {
+    let answer = Answer::ok(written.position.clone(), KeyVersion { version });
+    let answer = answer.replayed(written.replayed);
     Ok(([etag(version)], answer).into_response())
 }
 

@@ -1,0 +1,73 @@
+//! What commands have touched, for those who wait: blocked clients, watches, subscribers.
+//!
+//! It is told once, on every node, right after the commands were applied, and kept nowhere: whoever
+//! missed something looks at the state.
+
+use bytes::Bytes;
+
+/// Keys and messages that are told together. Past this the table says only that it was too much:
+/// whoever waits looks at the state.
+const TOUCHED_MAX: usize = 16 * 1024;
+
+/// Keys touched and messages published, in the order of the log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// Keys whose value, time to live or existence changed; a key may come several times.
+    pub keys: Vec<TouchedKey>,
+    /// Messages published.
+    pub messages: Vec<Message>,
+    /// Something was left out: there was too much, or everything changed at once.
+    pub missed: bool,
+}
+
+/// A key that changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TouchedKey {
+    /// The key.
+    pub key: Bytes,
+    /// The version of the change.
+    pub version: i64,
+}
+
+/// A message to whoever listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// Where.
+    pub channel: Bytes,
+    /// What.
+    pub message: Bytes,
+}
+
+impl Touched {
+    /// True if there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.messages.is_empty() && !self.missed
+    }
+
+    pub(crate) fn key(&mut self, key: &[u8], version: i64) {
+        if self.has_room() {
+            let key = Bytes::copy_from_slice(key);
+            self.keys.push(TouchedKey { key, version });
+        }
+    }
+
+    pub(crate) fn message(&mut self, channel: &Bytes, message: &Bytes) {
+        if self.has_room() {
+            self.messages.push(Message {
+                channel: channel.clone(),
+                message: message.clone(),
+            });
+        }
+    }
+
+    /// Everything changed.
+    pub(crate) fn all(&mut self) {
+        self.missed = true;
+    }
+
+    fn has_room(&mut self) -> bool {
+        let room = self.keys.len() + self.messages.len() < TOUCHED_MAX;
+        self.missed |= !room;
+        room
+    }
+}

@@ -1,0 +1,293 @@
+//! A command at work: what it sees are the rows with its own changes, and what it changes enters
+//! the state hash and the table in memory.
+
+use std::borrow::Cow;
+
+use super::access::{Budget, Done, Pair, Source, fetch, merged};
+use super::memory::{Known, Table};
+use super::record::{Body, Ends, Head, Kind, Record};
+use super::rows::{self, Garbage, Range};
+use super::{Counters, access};
+use crate::context::Recorder;
+
+/// A command at work.
+pub(crate) struct Work<'w, 'c> {
+    pub table: &'w mut Table,
+    pub sql: &'w mut Recorder<'c>,
+    pub counters: &'w mut Counters,
+    pub budget: Budget,
+    pub stamp: Place,
+    /// Somebody wants to know which keys are touched.
+    pub watched: bool,
+    /// Rows changed so far.
+    pub written: usize,
+}
+
+/// What a command knows of itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// Log time in milliseconds since 1970.
+    pub now_ms: i64,
+    /// The version of whatever it changes.
+    pub version: i64,
+    pub term: u64,
+    /// Who asks, if that is a member.
+    pub author: Option<String>,
+    pub entropy: [u8; 32],
+    /// The number of the operation within the command.
+    pub operation: u64,
+}
+
+impl Place {
+    /// A random number, another one for each operation.
+    pub fn random(&self) -> u64 {
+        let hash = blake3::keyed_hash(&self.entropy, &self.operation.to_le_bytes());
+        let mut number = [0; 8];
+        number.copy_from_slice(&hash.as_bytes()[..8]);
+        u64::from_le_bytes(number)
+    }
+}
+
+/// What is stored under a key before a change, also if its time has passed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Old {
+    pub head: Head,
+    /// The collection that its elements belong to.
+    collection: Option<u64>,
+    /// It has elements.
+    filled: bool,
+}
+
+impl Source for Work<'_, '_> {
+    fn now_ms(&self) -> i64 {
+        self.stamp.now_ms
+    }
+
+    fn counters(&self) -> Counters {
+        *self.counters
+    }
+
+    fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
+    fn row(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>> {
+        self.budget.take_rows(1)?;
+        if matches!(self.table.get(name), Known::Unknown) {
+            let value = fetch(self.sql, name)?;
+            if let Some(value) = &value {
+                self.table.keep(name, value);
+            }
+            return Ok(value.map(Cow::Owned));
+        }
+        match self.table.get(name) {
+            Known::Row(value) => Ok(Some(Cow::Borrowed(value))),
+            Known::Missing | Known::Unknown => Ok(None),
+        }
+    }
+
+    fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
+        let limit = match self.budget.decided {
+            true => limit,
+            false => limit.min(self.budget.rows.saturating_add(1)),
+        };
+        let found = merged(Some(self.table), self.sql, range, limit, reverse)?;
+        self.budget.take_rows(found.len())?;
+        Ok(found)
+    }
+}
+
+impl Work<'_, '_> {
+    /// Changes a row or makes it; `new` says that there was none.
+    pub fn put(&mut self, name: &[u8], value: Box<[u8]>, new: bool) {
+        self.sql.note_row(name, Some(&value));
+        self.table.put(name, value, new);
+        self.budget.decided = true;
+        self.written += 1;
+    }
+
+    /// Deletes a row that there is.
+    pub fn delete(&mut self, name: &[u8]) {
+        self.sql.note_row(name, None);
+        self.table.delete(name);
+        self.budget.decided = true;
+        self.written += 1;
+    }
+
+    /// A number that was never given out.
+    pub fn new_id(&mut self) -> u64 {
+        self.counters.ids += 1;
+        self.counters.ids
+    }
+
+    /// What is stored under a key, also if its time has passed.
+    pub fn old(&mut self, key: &[u8]) -> Done<Option<Old>> {
+        access::check_key(key)?;
+        let name = rows::key(self.counters.epoch, key);
+        let Some(stored) = self.row(&name)? else {
+            return Ok(None);
+        };
+        let (head, _) = Head::of(&stored)?;
+        let (mut collection, mut filled) = (None, false);
+        if head.kind != Kind::String {
+            let body = Record::of(&stored)?.body;
+            (collection, filled) = (body.collection(), body.is_filled());
+        }
+        Ok(Some(Old {
+            head,
+            collection,
+            filled,
+        }))
+    }
+
+    /// Stores a string under a key, over whatever there was.
+    pub fn put_string(&mut self, key: &[u8], value: &[&[u8]], ends_ms: Option<i64>) -> Done<()> {
+        let old = self.old(key)?;
+        let head = self.replace(key, old, Kind::String, ends_ms, None);
+        let name = rows::key(self.counters.epoch, key);
+        self.put(&name, head.stored(value), old.is_none());
+        Ok(())
+    }
+
+    /// Stores a collection's record under a key, over whatever there was.
+    pub fn put_body(
+        &mut self,
+        key: &[u8],
+        kind: Kind,
+        body: Body,
+        ends_ms: Option<i64>,
+    ) -> Done<()> {
+        let old = self.old(key)?;
+        let head = self.replace(key, old, kind, ends_ms, body.collection());
+        let name = rows::key(self.counters.epoch, key);
+        self.put(&name, Record { head, body }.stored(), old.is_none());
+        Ok(())
+    }
+
+    /// Gives a key another time to live, and leaves the rest as it is.
+    pub fn put_ends(&mut self, key: &[u8], ends_ms: Option<i64>) -> Done<()> {
+        let name = rows::key(self.counters.epoch, key);
+        let Some(stored) = self.row(&name)? else {
+            return Ok(());
+        };
+        let (mut head, at) = Head::of(&stored)?;
+        let body = stored.get(at..).unwrap_or_default().to_vec();
+        head.ends = self.changed_ends(key, head.ends, ends_ms);
+        head.version = self.stamp.version;
+        self.put(&name, head.stored(&[&body]), false);
+        self.touch(key);
+        Ok(())
+    }
+
+    /// Removes a key with all that it holds.
+    pub fn remove(&mut self, key: &[u8], old: Old) -> Done<()> {
+        self.forget(key, old)?;
+        self.discard_elements(old);
+        Ok(())
+    }
+
+    /// Removes a key whose elements are gone already, or live on under another one.
+    pub fn forget(&mut self, key: &[u8], old: Old) -> Done<()> {
+        let epoch = self.counters.epoch;
+        self.delete(&rows::key(epoch, key));
+        self.delete(&rows::birth(epoch, old.head.birth));
+        self.changed_ends(key, old.head.ends, None);
+        self.counters.keys -= 1;
+        let tombstone = rows::tombstone(self.stamp.version, key);
+        // One of this very command can only be in memory.
+        if !matches!(self.table.get(&tombstone), Known::Row(_)) {
+            self.put(&tombstone, Box::default(), true);
+            self.counters.tombstones += 1;
+        }
+        self.touch(key);
+        Ok(())
+    }
+
+    /// Leaves something to the sweeper.
+    pub fn discard(&mut self, garbage: Garbage) {
+        let name = rows::garbage(self.new_id());
+        self.put(&name, garbage.stored(), true);
+        self.counters.garbage += 1;
+    }
+
+    fn discard_elements(&mut self, old: Old) {
+        if let (Some(collection), true) = (old.collection, old.filled) {
+            self.discard(Garbage::Elements {
+                collection,
+                below: u64::MAX,
+            });
+        }
+    }
+
+    /// Deletes the elements of a stretch of places, each of which there is.
+    pub fn delete_places(&mut self, collection: u64, from: u64, to: u64) {
+        for place in from..to {
+            self.delete(&rows::element(collection, place));
+        }
+    }
+
+    /// Tells those who wait.
+    pub fn touch(&mut self, key: &[u8]) {
+        if self.watched {
+            self.table.touched.key(key, self.stamp.version);
+        }
+    }
+
+    /// The head of a record that takes the place of another, and all that follows from it but the
+    /// record itself.
+    fn replace(
+        &mut self,
+        key: &[u8],
+        old: Option<Old>,
+        kind: Kind,
+        ends_ms: Option<i64>,
+        collection: Option<u64>,
+    ) -> Head {
+        self.touch(key);
+        if let Some(old) = old
+            && old.collection != collection
+        {
+            self.discard_elements(old);
+        }
+        let birth = match old {
+            Some(old) => old.head.birth,
+            None => self.bear(key),
+        };
+        let ends = self.changed_ends(key, old.and_then(|old| old.head.ends), ends_ms);
+        Head {
+            kind,
+            version: self.stamp.version,
+            birth,
+            ends,
+        }
+    }
+
+    fn bear(&mut self, key: &[u8]) -> u64 {
+        let number = self.new_id();
+        let name = rows::birth(self.counters.epoch, number);
+        self.put(&name, key.into(), true);
+        self.counters.keys += 1;
+        number
+    }
+
+    /// Keeps the rows of expiry in step. A time to live that is prolonged costs nothing: the
+    /// sweeper looks at the old time and comes back at the new one.
+    fn changed_ends(&mut self, key: &[u8], old: Option<Ends>, at_ms: Option<i64>) -> Option<Ends> {
+        let epoch = self.counters.epoch;
+        if let (Some(old), Some(at_ms)) = (old, at_ms)
+            && old.looked_at_ms <= at_ms
+        {
+            return Some(Ends { at_ms, ..old });
+        }
+        if let Some(old) = old {
+            self.delete(&rows::expiry(old.looked_at_ms, epoch, key));
+        }
+        let at_ms = at_ms?;
+        self.put(&rows::expiry(at_ms, epoch, key), Box::default(), true);
+        self.table.next_expiry_ms = self.table.next_expiry_ms.min(at_ms);
+        Some(Ends {
+            at_ms,
+            looked_at_ms: at_ms,
+        })
+    }
+}

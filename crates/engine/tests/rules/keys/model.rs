@@ -1,0 +1,827 @@
+//! A store as one would write it without a database.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use bytes::Bytes;
+use domain::store::{
+    Answer, Condition, Deadline, End, EntryId, ExpireWhen, Expiry, Kind, NewId, Operation, Read,
+    StoreError, StoreReply, Trim, When, Write,
+};
+
+use super::well;
+
+#[derive(Clone, Debug, PartialEq)]
+enum Thing {
+    String(Vec<u8>),
+    List(VecDeque<Bytes>),
+    Hash(BTreeMap<Bytes, Bytes>),
+    Set(BTreeSet<Bytes>),
+    Journal(Journal),
+}
+
+/// Index, id and fields.
+type Entry = (u64, EntryId, Vec<(Bytes, Bytes)>);
+
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Journal {
+    entries: Vec<Entry>,
+    newest: u64,
+    last_id: EntryId,
+}
+
+#[derive(Clone, Debug)]
+struct Item {
+    version: i64,
+    ends: Option<i64>,
+    thing: Thing,
+}
+
+/// What the store holds, and the time.
+#[derive(Default)]
+pub struct Model {
+    items: BTreeMap<Bytes, Item>,
+    pub now_ms: i64,
+}
+
+type Tried = Result<StoreReply, StoreError>;
+
+use StoreReply::{Done, Integer, Nil};
+
+fn flag(yes: bool) -> Tried {
+    Ok(Integer(i64::from(yes)))
+}
+
+impl Model {
+    /// Lets time pass; answers how many keys expired.
+    pub fn pass_to(&mut self, now_ms: i64) -> usize {
+        self.now_ms = now_ms;
+        let before = self.items.len();
+        self.items
+            .retain(|_, item| item.ends.is_none_or(|ends| ends > now_ms));
+        before - self.items.len()
+    }
+
+    pub fn version(&self, key: &Bytes) -> i64 {
+        self.items.get(key).map_or(0, |item| item.version)
+    }
+
+    /// The first condition that does not hold, and the version that its key has.
+    pub fn conditions(&self, conditions: &[Condition]) -> Option<(u32, i64)> {
+        let mut numbered = (0..).zip(conditions);
+        let moved = numbered.find(|(_, one)| self.version(&one.key) != one.version);
+        moved.map(|(number, one)| (number, self.version(&one.key)))
+    }
+
+    /// Does an operation and compares the answer.
+    pub fn check(&mut self, operation: &Operation, version: i64, answer: &Answer, at: &str) {
+        match operation {
+            Operation::Read(read) => self.check_read(read, answer, at),
+            Operation::Write(Write::SetPop { key, count }) => {
+                self.check_pop(key, *count, version, answer, at);
+            }
+            Operation::Write(write) => {
+                let expected = self.write(write, version);
+                assert_eq!(*answer, expected, "{at}: {write:?}");
+            }
+        }
+    }
+
+    /// Which members go is chance; that they were there is not.
+    fn check_pop(
+        &mut self,
+        key: &Bytes,
+        count: Option<u64>,
+        version: i64,
+        answer: &Answer,
+        at: &str,
+    ) {
+        let members = match self.set(key) {
+            Ok(members) => members.unwrap_or_default(),
+            Err(error) => return assert_eq!(*answer, Err(error), "{at}"),
+        };
+        let taken: Vec<Bytes> = match well(answer, at) {
+            Nil => vec![],
+            StoreReply::Bytes(member) => vec![member],
+            StoreReply::Values(taken) => taken.into_iter().flatten().collect(),
+            other => panic!("{at}: {other:?}"),
+        };
+        let wanted = count.unwrap_or(1).min(members.len() as u64);
+        assert_eq!(taken.len() as u64, wanted, "{at}");
+        let mut left = members;
+        for member in &taken {
+            assert!(left.remove(member), "{at}: {member:?} was not there");
+        }
+        if !taken.is_empty() {
+            self.put(key, Thing::Set(left), version);
+        }
+    }
+
+    pub fn check_read(&self, read: &Read, answer: &Answer, at: &str) {
+        let mut answer = answer.clone();
+        // The order of hashes and sets is not promised.
+        match &mut answer {
+            Ok(StoreReply::Pairs(pairs)) => pairs.sort(),
+            Ok(StoreReply::Values(values)) if matches!(read, Read::SetMembers { .. }) => {
+                values.sort();
+            }
+            Ok(StoreReply::Entries(entries)) => {
+                for entry in entries.iter_mut() {
+                    assert!(entry.term == 1 && entry.author.is_none(), "{at}");
+                    entry.at_ms = 0;
+                }
+            }
+            _ => {}
+        }
+        assert_eq!(answer, self.read(read), "{at}: {read:?}");
+    }
+
+    fn read(&self, read: &Read) -> Tried {
+        Ok(match read {
+            Read::Get { key } => match self.string(key)? {
+                Some(text) => StoreReply::Bytes(text.into()),
+                None => Nil,
+            },
+            Read::GetMany { keys } => {
+                let get = |key| self.string(key).ok().flatten().map(Bytes::from);
+                StoreReply::Values(keys.iter().map(get).collect())
+            }
+            Read::Part { key, start, end } => {
+                let text = self.string(key)?.unwrap_or_default();
+                let part = range(*start, *end, text.len());
+                StoreReply::Bytes(Bytes::copy_from_slice(&text[part]))
+            }
+            Read::Exists { keys } => {
+                let count = keys.iter().filter(|key| self.items.contains_key(*key));
+                Integer(count.count() as i64)
+            }
+            Read::Kind { key } => self.items.get(key).map_or(Nil, |item| {
+                StoreReply::Kind(match item.thing {
+                    Thing::String(_) => Kind::String,
+                    Thing::List(_) => Kind::List,
+                    Thing::Hash(_) => Kind::Hash,
+                    Thing::Set(_) => Kind::Set,
+                    Thing::Journal(_) => Kind::Journal,
+                })
+            }),
+            Read::Expiry { key } => self.items.get(key).map_or(Nil, |item| StoreReply::Expiry {
+                at_ms: item.ends,
+                now_ms: self.now_ms,
+            }),
+            Read::Version { key } => Integer(self.version(key)),
+            Read::Keys { pattern } => {
+                let matches = |key: &&Bytes| match &pattern[..] {
+                    b"*" | b"k?" => true,
+                    b"k[0-2]" => b"012".contains(&key[1]),
+                    _ => false,
+                };
+                let found = self.items.keys().filter(matches);
+                StoreReply::Values(found.map(|key| Some(key.clone())).collect())
+            }
+            _ => return self.read_collection(read),
+        })
+    }
+
+    fn read_collection(&self, read: &Read) -> Tried {
+        Ok(match read {
+            Read::ListIndex { key, index } => {
+                let items = self.list(key)?.unwrap_or_default();
+                let place = place(*index, items.len());
+                place.map_or(Nil, |place| StoreReply::Bytes(items[place].clone()))
+            }
+            Read::ListRange { key, start, stop } => {
+                let items = self.list(key)?.unwrap_or_default();
+                let part = range(*start, *stop, items.len());
+                StoreReply::Values(items.range(part).cloned().map(Some).collect())
+            }
+            Read::HashAll { key } => {
+                StoreReply::Pairs(self.hash(key)?.unwrap_or_default().into_iter().collect())
+            }
+            Read::HashGet { key, field } => {
+                let found = self.hash(key)?.and_then(|mut hash| hash.remove(field));
+                found.map_or(Nil, StoreReply::Bytes)
+            }
+            Read::SetMembers { key } => {
+                let members = self.set(key)?.unwrap_or_default();
+                StoreReply::Values(members.into_iter().map(Some).collect())
+            }
+            Read::JournalRange {
+                key,
+                from,
+                to,
+                reverse,
+                limit,
+            } => {
+                let journal = self.journal(key)?.unwrap_or_default();
+                let mut found = journal.entries;
+                found.retain(|(_, id, _)| (from..=to).contains(&id));
+                if *reverse {
+                    found.reverse();
+                }
+                entries(found, *limit)
+            }
+            Read::JournalFrom { key, index, limit } => {
+                let journal = self.journal(key)?.unwrap_or_default();
+                let mut found = journal.entries;
+                found.retain(|(at, _, _)| at >= index);
+                entries(found, *limit)
+            }
+            other => panic!("the model does not know {other:?}"),
+        })
+    }
+
+    fn write(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::Set {
+                key,
+                value,
+                when,
+                expiry,
+                get,
+            } => self.set_string(key, value, *when, *expiry, *get, version),
+            Write::SetMany { pairs, only_new } => {
+                if pairs.is_empty() {
+                    return Err(StoreError::NothingGiven);
+                }
+                let taken = pairs.iter().any(|(key, _)| self.items.contains_key(key));
+                if *only_new && taken {
+                    return Ok(Integer(0));
+                }
+                for (key, value) in pairs {
+                    self.items.remove(key);
+                    self.put(key, Thing::String(value.to_vec()), version);
+                }
+                Ok(if *only_new { Integer(1) } else { Done })
+            }
+            Write::Append { key, value } => {
+                let mut text = self.string(key)?.unwrap_or_default();
+                text.extend_from_slice(value);
+                let length = text.len() as i64;
+                self.put(key, Thing::String(text), version);
+                Ok(Integer(length))
+            }
+            Write::Patch { key, offset, value } => {
+                let mut text = self.string(key)?.unwrap_or_default();
+                let (from, to) = (*offset as usize, *offset as usize + value.len());
+                if !value.is_empty() {
+                    text.resize(text.len().max(to), 0);
+                    text[from..to].copy_from_slice(value);
+                    self.put(key, Thing::String(text.clone()), version);
+                }
+                Ok(Integer(text.len() as i64))
+            }
+            Write::Add { key, by } => {
+                let number = match self.string(key)? {
+                    Some(text) => integer(&text).ok_or(StoreError::NotAnInteger)?,
+                    None => 0,
+                };
+                let number = number.checked_add(*by).ok_or(StoreError::Overflow)?;
+                self.put(key, Thing::String(number.to_string().into()), version);
+                Ok(Integer(number))
+            }
+            Write::GetDelete { key } => {
+                let text = self.string(key)?;
+                self.items.remove(key);
+                Ok(text.map_or(Nil, |text| StoreReply::Bytes(text.into())))
+            }
+            Write::GetExpire { key, expiry } => self.get_expire(key, *expiry, version),
+            _ => self.write_key(write, version),
+        }
+    }
+
+    fn set_string(
+        &mut self,
+        key: &Bytes,
+        value: &Bytes,
+        when: When,
+        expiry: Expiry,
+        get: bool,
+        version: i64,
+    ) -> Tried {
+        let old = match get {
+            true => self.string(key)?.map(Bytes::from),
+            false => None,
+        };
+        let found = self.items.get(key);
+        let ends = match expiry {
+            Expiry::None => None,
+            Expiry::Keep => found.and_then(|item| item.ends),
+            Expiry::Until(deadline) => Some(self.future(deadline)?),
+        };
+        let allowed = match when {
+            When::Always => true,
+            When::New => found.is_none(),
+            When::Existing => found.is_some(),
+        };
+        if allowed {
+            self.items.remove(key);
+            self.put(key, Thing::String(value.to_vec()), version);
+            self.end(key, ends, version);
+        }
+        Ok(match (get, allowed) {
+            (true, _) => old.map_or(Nil, StoreReply::Bytes),
+            (false, true) => Done,
+            (false, false) => Nil,
+        })
+    }
+
+    fn get_expire(&mut self, key: &Bytes, expiry: Expiry, version: i64) -> Tried {
+        let ends = match expiry {
+            Expiry::Until(deadline) => Some(self.future(deadline)?),
+            Expiry::None | Expiry::Keep => None,
+        };
+        let Some(text) = self.string(key)? else {
+            return Ok(Nil);
+        };
+        let had = self.items[key].ends;
+        match expiry {
+            Expiry::None if had.is_some() => self.end(key, None, version),
+            Expiry::Until(_) => self.end(key, ends, version),
+            Expiry::None | Expiry::Keep => {}
+        }
+        Ok(StoreReply::Bytes(text.into()))
+    }
+
+    fn write_key(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::Delete { keys } => {
+                let removed = keys.iter().filter(|key| self.items.remove(*key).is_some());
+                Ok(Integer(removed.count() as i64))
+            }
+            Write::Expire {
+                key,
+                deadline,
+                when,
+            } => {
+                let at_ms = match *deadline {
+                    Deadline::At(ms) => ms,
+                    Deadline::In(ms) => self.now_ms + ms,
+                };
+                let Some(item) = self.items.get(key) else {
+                    return Ok(Integer(0));
+                };
+                let allowed = match (when, item.ends) {
+                    (ExpireWhen::Always, _) | (ExpireWhen::None, None) => true,
+                    (ExpireWhen::Some, Some(_)) | (ExpireWhen::Earlier, None) => true,
+                    (ExpireWhen::Later | ExpireWhen::SomeLater, Some(ends)) => at_ms > ends,
+                    (ExpireWhen::Earlier | ExpireWhen::SomeEarlier, Some(ends)) => at_ms < ends,
+                    _ => false,
+                };
+                if allowed {
+                    self.end(key, Some(at_ms), version);
+                }
+                flag(allowed)
+            }
+            Write::Persist { key } => {
+                let mortal = self.items.get(key).is_some_and(|item| item.ends.is_some());
+                if mortal {
+                    self.end(key, None, version);
+                }
+                flag(mortal)
+            }
+            Write::Rename { from, to, only_new } => {
+                let Some(item) = self.items.get(from).cloned() else {
+                    return Err(StoreError::NoSuchKey);
+                };
+                if *only_new && self.items.contains_key(to) {
+                    return Ok(Integer(0));
+                }
+                if from != to {
+                    self.items.remove(from);
+                    self.items.insert(to.clone(), Item { version, ..item });
+                }
+                Ok(if *only_new { Integer(1) } else { Done })
+            }
+            Write::Flush => {
+                self.items.clear();
+                Ok(Done)
+            }
+            _ => self.write_list(write, version),
+        }
+    }
+
+    fn write_list(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::ListPush {
+                key,
+                end,
+                values,
+                only_existing,
+            } => {
+                if values.is_empty() {
+                    return Err(StoreError::NothingGiven);
+                }
+                let found = self.list(key)?;
+                if found.is_none() && *only_existing {
+                    return Ok(Integer(0));
+                }
+                let mut items = found.unwrap_or_default();
+                for value in values {
+                    push(&mut items, *end, value.clone());
+                }
+                let length = items.len() as i64;
+                self.put(key, Thing::List(items), version);
+                Ok(Integer(length))
+            }
+            Write::ListPop { key, end, count } => {
+                let Some(mut items) = self.list(key)? else {
+                    return Ok(Nil);
+                };
+                let taken = pop(&mut items, *end, count.unwrap_or(1));
+                if !taken.is_empty() {
+                    self.put(key, Thing::List(items), version);
+                }
+                Ok(match count {
+                    Some(_) => StoreReply::Values(taken.into_iter().map(Some).collect()),
+                    None => StoreReply::Bytes(taken[0].clone()),
+                })
+            }
+            Write::ListPopFirst { keys, end, count } => {
+                for key in keys {
+                    if let Some(mut items) = self.list(key)? {
+                        let taken = pop(&mut items, *end, *count);
+                        self.put(key, Thing::List(items), version);
+                        return Ok(StoreReply::Popped {
+                            key: key.clone(),
+                            items: taken,
+                        });
+                    }
+                }
+                Ok(Nil)
+            }
+            Write::ListSet { key, index, value } => {
+                let mut items = self.list(key)?.ok_or(StoreError::NoSuchKey)?;
+                let place = place(*index, items.len()).ok_or(StoreError::OutOfRange)?;
+                items[place] = value.clone();
+                self.put(key, Thing::List(items), version);
+                Ok(Done)
+            }
+            _ => self.write_list_again(write, version),
+        }
+    }
+
+    fn write_list_again(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::ListRemove { key, count, value } => {
+                let Some(mut items) = self.list(key)? else {
+                    return Ok(Integer(0));
+                };
+                let before = items.len();
+                let mut left = if *count == 0 { i64::MAX } else { count.abs() };
+                if *count < 0 {
+                    items = items.into_iter().rev().collect();
+                }
+                items.retain(|item| {
+                    let goes = item == value && left > 0;
+                    left -= i64::from(goes);
+                    !goes
+                });
+                if *count < 0 {
+                    items = items.into_iter().rev().collect();
+                }
+                let removed = before - items.len();
+                if removed > 0 {
+                    self.put(key, Thing::List(items), version);
+                }
+                Ok(Integer(removed as i64))
+            }
+            Write::ListTrim { key, start, stop } => {
+                if let Some(items) = self.list(key)? {
+                    let kept = range(*start, *stop, items.len());
+                    if kept.len() < items.len() {
+                        let kept = items.range(kept).cloned().collect();
+                        self.put(key, Thing::List(kept), version);
+                    }
+                }
+                Ok(Done)
+            }
+            Write::ListMove {
+                from,
+                to,
+                take,
+                put,
+            } => {
+                let Some(mut items) = self.list(from)? else {
+                    return Ok(Nil);
+                };
+                self.list(to)?;
+                let item = pop(&mut items, *take, 1).remove(0);
+                if from == to {
+                    push(&mut items, *put, item.clone());
+                    self.put(from, Thing::List(items), version);
+                } else {
+                    self.put(from, Thing::List(items), version);
+                    let mut target = self.list(to)?.unwrap_or_default();
+                    push(&mut target, *put, item.clone());
+                    self.put(to, Thing::List(target), version);
+                }
+                Ok(StoreReply::Bytes(item))
+            }
+            _ => self.write_group(write, version),
+        }
+    }
+
+    fn write_group(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::HashSet { key, pairs } => {
+                if pairs.is_empty() {
+                    return Err(StoreError::NothingGiven);
+                }
+                let mut hash = self.hash(key)?.unwrap_or_default();
+                let before = hash.len();
+                hash.extend(pairs.iter().cloned());
+                let added = hash.len() - before;
+                self.put(key, Thing::Hash(hash), version);
+                Ok(Integer(added as i64))
+            }
+            Write::HashSetNew { key, field, value } => {
+                let mut hash = self.hash(key)?.unwrap_or_default();
+                if hash.contains_key(field) {
+                    return Ok(Integer(0));
+                }
+                hash.insert(field.clone(), value.clone());
+                self.put(key, Thing::Hash(hash), version);
+                Ok(Integer(1))
+            }
+            Write::HashDelete { key, fields } => {
+                let mut hash = self.hash(key)?.unwrap_or_default();
+                let removed = fields.iter().filter(|field| hash.remove(*field).is_some());
+                let removed = removed.count() as i64;
+                if removed > 0 {
+                    self.put(key, Thing::Hash(hash), version);
+                }
+                Ok(Integer(removed))
+            }
+            Write::HashAdd { key, field, by } => {
+                let mut hash = self.hash(key)?.unwrap_or_default();
+                let number = match hash.get(field) {
+                    Some(text) => integer(text).ok_or(StoreError::HashNotAnInteger)?,
+                    None => 0,
+                };
+                let number = number.checked_add(*by).ok_or(StoreError::Overflow)?;
+                hash.insert(field.clone(), number.to_string().into());
+                self.put(key, Thing::Hash(hash), version);
+                Ok(Integer(number))
+            }
+            _ => self.write_set(write, version),
+        }
+    }
+
+    fn write_set(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::SetAdd { key, members } => {
+                if members.is_empty() {
+                    return Err(StoreError::NothingGiven);
+                }
+                let mut set = self.set(key)?.unwrap_or_default();
+                let added = members.iter().filter(|one| set.insert((*one).clone()));
+                let added = added.count() as i64;
+                if added > 0 {
+                    self.put(key, Thing::Set(set), version);
+                }
+                Ok(Integer(added))
+            }
+            Write::SetRemove { key, members } => {
+                let mut set = self.set(key)?.unwrap_or_default();
+                let removed = members.iter().filter(|one| set.remove(*one)).count() as i64;
+                if removed > 0 {
+                    self.put(key, Thing::Set(set), version);
+                }
+                Ok(Integer(removed))
+            }
+            Write::SetMove { from, to, member } => {
+                let source = self.set(from)?;
+                self.set(to)?;
+                let mut source = source.unwrap_or_default();
+                if !source.contains(member) {
+                    return Ok(Integer(0));
+                }
+                if from != to {
+                    source.remove(member);
+                    self.put(from, Thing::Set(source), version);
+                    let mut target = self.set(to)?.unwrap_or_default();
+                    target.insert(member.clone());
+                    self.put(to, Thing::Set(target), version);
+                }
+                Ok(Integer(1))
+            }
+            _ => self.write_journal(write, version),
+        }
+    }
+
+    fn write_journal(&mut self, write: &Write, version: i64) -> Tried {
+        match write {
+            Write::JournalAppend {
+                key,
+                id,
+                fields,
+                create,
+                trim,
+            } => {
+                if fields.is_empty() {
+                    return Err(StoreError::NothingGiven);
+                }
+                let found = self.journal(key)?;
+                if found.is_none() && !create {
+                    return Ok(Nil);
+                }
+                let mut journal = found.unwrap_or_default();
+                let id = new_id(*id, journal.last_id, self.now_ms)?;
+                journal.newest += 1;
+                journal.last_id = id;
+                let index = journal.newest;
+                journal.entries.push((index, id, fields.clone()));
+                if let Some(trim) = trim {
+                    journal.trim(*trim);
+                }
+                self.put(key, Thing::Journal(journal), version);
+                Ok(StoreReply::EntryId { id, index })
+            }
+            Write::JournalTrim { key, trim } => {
+                let Some(mut journal) = self.journal(key)? else {
+                    return Ok(Integer(0));
+                };
+                let dropped = journal.trim(*trim);
+                if dropped > 0 {
+                    self.put(key, Thing::Journal(journal), version);
+                }
+                Ok(Integer(dropped))
+            }
+            Write::JournalDelete { key, ids } => {
+                let Some(mut journal) = self.journal(key)? else {
+                    return Ok(Integer(0));
+                };
+                let before = journal.entries.len();
+                journal.entries.retain(|(_, id, _)| !ids.contains(id));
+                let removed = (before - journal.entries.len()) as i64;
+                if removed > 0 {
+                    self.put(key, Thing::Journal(journal), version);
+                }
+                Ok(Integer(removed))
+            }
+            other => panic!("the model does not know {other:?}"),
+        }
+    }
+
+    /// Stores a thing with the time to live that its key has; an empty one vanishes.
+    fn put(&mut self, key: &Bytes, thing: Thing, version: i64) {
+        let empty = match &thing {
+            Thing::String(_) | Thing::Journal(_) => false,
+            Thing::List(items) => items.is_empty(),
+            Thing::Hash(hash) => hash.is_empty(),
+            Thing::Set(set) => set.is_empty(),
+        };
+        let ends = self.items.remove(key).and_then(|item| item.ends);
+        if !empty {
+            let item = Item {
+                version,
+                ends,
+                thing,
+            };
+            self.items.insert(key.clone(), item);
+        }
+    }
+
+    fn end(&mut self, key: &Bytes, ends: Option<i64>, version: i64) {
+        if let Some(item) = self.items.get_mut(key) {
+            (item.ends, item.version) = (ends, version);
+        }
+        self.pass_to(self.now_ms);
+    }
+
+    fn future(&self, deadline: Deadline) -> Result<i64, StoreError> {
+        match deadline {
+            Deadline::At(ms) if ms > 0 => Ok(ms),
+            Deadline::In(ms) if ms > 0 => Ok(self.now_ms + ms),
+            Deadline::At(_) | Deadline::In(_) => Err(StoreError::InvalidExpiry),
+        }
+    }
+
+    fn string(&self, key: &Bytes) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.items.get(key).map(|item| &item.thing) {
+            None => Ok(None),
+            Some(Thing::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(StoreError::WrongType),
+        }
+    }
+
+    fn list(&self, key: &Bytes) -> Result<Option<VecDeque<Bytes>>, StoreError> {
+        match self.items.get(key).map(|item| &item.thing) {
+            None => Ok(None),
+            Some(Thing::List(items)) => Ok(Some(items.clone())),
+            Some(_) => Err(StoreError::WrongType),
+        }
+    }
+
+    fn hash(&self, key: &Bytes) -> Result<Option<BTreeMap<Bytes, Bytes>>, StoreError> {
+        match self.items.get(key).map(|item| &item.thing) {
+            None => Ok(None),
+            Some(Thing::Hash(hash)) => Ok(Some(hash.clone())),
+            Some(_) => Err(StoreError::WrongType),
+        }
+    }
+
+    fn set(&self, key: &Bytes) -> Result<Option<BTreeSet<Bytes>>, StoreError> {
+        match self.items.get(key).map(|item| &item.thing) {
+            None => Ok(None),
+            Some(Thing::Set(set)) => Ok(Some(set.clone())),
+            Some(_) => Err(StoreError::WrongType),
+        }
+    }
+
+    fn journal(&self, key: &Bytes) -> Result<Option<Journal>, StoreError> {
+        match self.items.get(key).map(|item| &item.thing) {
+            None => Ok(None),
+            Some(Thing::Journal(journal)) => Ok(Some(journal.clone())),
+            Some(_) => Err(StoreError::WrongType),
+        }
+    }
+}
+
+impl Journal {
+    fn trim(&mut self, trim: Trim) -> i64 {
+        let before = self.entries.len();
+        match trim {
+            Trim::Newest(kept) => {
+                let dropped = before.saturating_sub(kept as usize);
+                self.entries.drain(..dropped);
+            }
+            Trim::From(from) => self.entries.retain(|(_, id, _)| *id >= from),
+        }
+        (before - self.entries.len()) as i64
+    }
+}
+
+fn entries(found: Vec<Entry>, limit: u64) -> StoreReply {
+    let found = found.into_iter().take(limit as usize);
+    let entry = |(index, id, fields)| domain::store::Entry {
+        index,
+        id,
+        term: 1,
+        at_ms: 0,
+        author: None,
+        fields,
+    };
+    StoreReply::Entries(found.map(entry).collect())
+}
+
+fn new_id(wanted: NewId, last: EntryId, now_ms: i64) -> Result<EntryId, StoreError> {
+    let id = match wanted {
+        NewId::Auto | NewId::At(_) => {
+            let ms = match wanted {
+                NewId::At(ms) => ms,
+                _ => (now_ms as u64).max(last.ms),
+            };
+            let seq = if ms == last.ms { last.seq + 1 } else { 0 };
+            EntryId { ms, seq }
+        }
+        NewId::Exact(id) => id,
+    };
+    match id {
+        EntryId::MIN if wanted == NewId::Exact(id) => Err(StoreError::EntryIdZero),
+        id if id <= last => Err(StoreError::EntryIdTooSmall),
+        id => Ok(id),
+    }
+}
+
+fn push(items: &mut VecDeque<Bytes>, end: End, item: Bytes) {
+    match end {
+        End::Head => items.push_front(item),
+        End::Tail => items.push_back(item),
+    }
+}
+
+fn pop(items: &mut VecDeque<Bytes>, end: End, count: u64) -> Vec<Bytes> {
+    let mut one = || match end {
+        End::Head => items.pop_front(),
+        End::Tail => items.pop_back(),
+    };
+    (0..count).map_while(|_| one()).collect()
+}
+
+fn range(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
+    let length = length as i64;
+    let from_start = |place: i64| if place < 0 { length + place } else { place };
+    let first = from_start(start).max(0);
+    let end = (from_start(stop) + 1).min(length);
+    if first < end {
+        first as usize..end as usize
+    } else {
+        0..0
+    }
+}
+
+fn place(index: i64, length: usize) -> Option<usize> {
+    let place = if index < 0 {
+        length as i64 + index
+    } else {
+        index
+    };
+    (0..length as i64)
+        .contains(&place)
+        .then_some(place as usize)
+}
+
+fn integer(text: &[u8]) -> Option<i64> {
+    let number: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    (number.to_string().as_bytes() == text).then_some(number)
+}
