@@ -4,6 +4,7 @@
 //! ```text
 //!   writes   writes a second, and how long each takes         beside etcd
 //!   store    the same and reads over the Redis protocol       beside Redis and etcd
+//!   blocked  clients that wait for a list's next element
 //!   failover from SIGKILL of the leader to the next write     beside etcd
 //!   sse      readers of the live feed: how late, how many missed
 //!   idle     memory of a node that does nothing; start to ready
@@ -16,6 +17,7 @@
 //! comes from one thread without a runtime ([`load`]), because it shares the machine with what it
 //! measures.
 
+mod blocked;
 mod consorcio;
 mod etcd;
 mod failover;
@@ -75,6 +77,8 @@ enum What {
     Writes(writes::Args),
     /// Reads and writes a second over the Redis protocol, beside Redis and etcd
     Store(store::Args),
+    /// Clients that wait for a list's next element: how soon one wakes after a push
+    Blocked(blocked::Args),
     /// From SIGKILL of the leader to the first acknowledged write, beside etcd
     Failover(failover::Args),
     /// Readers of the live feed: how late a post arrives, and how many are missed
@@ -98,6 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let mut report = match args.what {
         What::Writes(args) => writes::run(&args, &scratch),
         What::Store(args) => store::run(&args, &scratch),
+        What::Blocked(args) => blocked::run(&args, &scratch),
         What::Failover(args) => failover::run(&args, &scratch),
         What::Sse(args) => sse::run(&args, &scratch),
         What::Idle(args) => idle::run(&args, &scratch),
