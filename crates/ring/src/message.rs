@@ -172,6 +172,9 @@ pub struct Tell {
 pub enum Event {
     /// It is a member now.
     Joined,
+    /// It found no place by way of the member it was told. It tries again; the driver may name
+    /// another ([`Input::Join`]).
+    NotJoined,
     /// Its id is taken, and it is outside again. It needs another.
     Taken,
     /// It has another predecessor, and owns the keys after that one.

@@ -5,9 +5,9 @@
 
 use super::lookup::{Lookup, Purpose};
 use super::{Node, Status, Turn};
-use crate::Peer;
 use crate::config::NEVER_US;
 use crate::message::Event;
+use crate::{Peer, Peers};
 
 impl Node {
     /// Looks for its place by way of a member. Tries again until it has one.
@@ -39,10 +39,7 @@ impl Node {
         };
         let me = self.me.id();
         if before.id() == me || successors.iter().any(|peer| peer.id() == me) {
-            self.status = Status::Outside;
-            self.next_stabilise_us = NEVER_US;
-            turn.tell(Event::Taken);
-            return;
+            return self.resign(turn);
         }
         if !me.is_between(before.id(), first.id()) {
             return;
@@ -52,5 +49,18 @@ impl Node {
         self.set_predecessor(turn, Some(before));
         turn.tell(Event::Joined);
         self.stabilise(turn);
+    }
+
+    /// Its id is another's. Of two that join at once the one stays whom the successor knows.
+    pub(super) fn resign(&mut self, turn: &mut Turn<'_>) {
+        self.status = Status::Outside;
+        self.predecessor = None;
+        self.successors = Peers::default();
+        self.waiting.clear();
+        self.stabilising = false;
+        self.checking = false;
+        self.refreshing = false;
+        self.next_stabilise_us = NEVER_US;
+        turn.tell(Event::Taken);
     }
 }

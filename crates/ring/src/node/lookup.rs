@@ -328,8 +328,7 @@ impl Node {
                 turn.tell(Event::Found(Box::new(found)));
             }
             Purpose::Finger(level) => self.refreshed(u32::from(level), owner.ok()),
-            // It is begun again when the time comes.
-            Purpose::Join => {}
+            Purpose::Join => turn.tell(Event::NotJoined),
             Purpose::Cover(tell) => self.covered(turn, *tell, lookup.key, owner.ok()),
         }
     }

@@ -191,6 +191,11 @@ impl Node {
         matches!(self.status, Status::Member | Status::Leaving)
     }
 
+    /// Whether it looks for its place.
+    pub fn is_joining(&self) -> bool {
+        matches!(self.status, Status::Joining(_))
+    }
+
     /// Whether it has left. It is of no use any more; whoever comes back is another node.
     pub fn has_left(&self) -> bool {
         self.status == Status::Gone

@@ -51,6 +51,9 @@ impl Node {
         if !head.is_none_or(|head| head == from || nearer(head)) {
             return self.notify_head(turn);
         }
+        if predecessor.is_some_and(|p| p.id() == self.me.id() && p != self.me) {
+            return self.resign(turn);
+        }
         self.adopt(turn, from, successors);
         let candidate = predecessor.filter(|p| p.id().is_between(self.me.id(), from.id()));
         match candidate {

@@ -88,7 +88,12 @@ struct Entry {
 enum Pending {
     Deliver(Box<Packet>),
     Wake(Address),
+    /// A node that found no place is told another member.
+    Rejoin(Address),
 }
+
+/// How long a driver waits before it names another member.
+const REJOIN_US: u64 = 1_000_000;
 
 impl World {
     /// A ring of founders that know what they ought to. They do not stabilise until
@@ -202,11 +207,20 @@ impl World {
         std::mem::take(&mut self.happened)
     }
 
-    /// Whether every member has the neighbours that it ought to have.
+    /// Whether everybody who joined is a member, and every member has the neighbours it ought to.
     pub fn is_ideal(&self) -> bool {
+        self.unsettled().next().is_none()
+    }
+
+    /// The nodes that still look for their place, and the members whose neighbours are not those that
+    /// they ought to be.
+    pub fn unsettled(&self) -> impl Iterator<Item = &Node> {
         let circle = Circle::of(self.members());
-        let mut live = self.nodes.iter().flatten();
-        live.all(|node| circle.is_ideal(node, self.config.successors))
+        let nodes = self.nodes.iter().flatten();
+        nodes.filter(move |node| match node.is_member() {
+            true => !circle.is_ideal(node, self.config.successors),
+            false => node.is_joining(),
+        })
     }
 
     /// A new node joins by way of a member.
@@ -282,6 +296,10 @@ impl World {
             Event::Found(found) => self.owner(found.key),
             _ => None,
         };
+        if matches!(event, Event::NotJoined) {
+            let at_us = self.now_us + REJOIN_US;
+            self.push(at_us, Pending::Rejoin(node.address()));
+        }
         self.happened.push(Happening {
             at_us: self.now_us,
             node,
@@ -349,8 +367,16 @@ impl World {
                 self.tell(to.address(), Input::Receive { from, message });
             }
             Pending::Wake(address) => self.woken(address, entry.at_us),
+            Pending::Rejoin(address) => self.rejoin(address),
         }
         true
+    }
+
+    fn rejoin(&mut self, address: Address) {
+        let joining = self.node(address).is_some_and(Node::is_joining);
+        if let Some(via) = self.any_member().filter(|_| joining) {
+            self.tell(address, Input::Join { via });
+        }
     }
 
     fn woken(&mut self, address: Address, at_us: u64) {
