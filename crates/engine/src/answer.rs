@@ -25,6 +25,16 @@ pub struct Served<T> {
     pub position: Position,
 }
 
+/// How often a node has asked on behalf of linearizable reads: see
+/// [`crate::Engine::read_rounds`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadRounds {
+    /// Times that it had its majority confirm that it leads.
+    pub confirmed: u64,
+    /// Times that it asked the leader.
+    pub told: u64,
+}
+
 /// Which state an answer was made from, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {

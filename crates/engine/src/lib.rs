@@ -21,6 +21,7 @@ mod peers;
 pub mod production;
 mod reads;
 mod recover;
+mod rounds;
 pub mod sql;
 pub mod state;
 mod stop;
@@ -28,8 +29,8 @@ pub mod types;
 mod writes;
 
 pub use answer::{
-    ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, Role, Served,
-    WriteError,
+    ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, ReadRounds, Role,
+    Served, WriteError,
 };
 pub use identity::{JoinToken, NotAToken};
 pub use node::{Node, StartError};

@@ -23,6 +23,7 @@ use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
 use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
+use crate::rounds::Rounds;
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
@@ -92,6 +93,10 @@ pub(crate) struct Inner<E: Env> {
     pub state: State<E>,
     pub peers: Peers<E>,
     pub queue: Queue,
+    /// Confirmations by the majority, for a leader.
+    pub confirmed: Arc<Rounds<Option<u64>>>,
+    /// Questions to the leader.
+    pub told: Arc<Rounds<Option<u64>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     leader_heard: Mutex<Option<InstantOf<E>>>,
     pub announced: Mutex<Bytes>,
@@ -158,6 +163,8 @@ impl<E: Env> Node<E> {
                 state,
                 peers,
                 queue,
+                confirmed: Arc::default(),
+                told: Arc::default(),
                 health: Mutex::new(BTreeMap::new()),
                 leader_heard: Mutex::new(None),
                 announced: Mutex::new(Bytes::new()),

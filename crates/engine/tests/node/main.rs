@@ -8,6 +8,7 @@
 )]
 
 mod outvoted;
+mod rounds;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
