@@ -205,8 +205,22 @@ pub struct NodeStatus {
     pub last_contact_ms: Option<u64>,
     /// Round trip of the last health check in microseconds.
     pub round_trip_us: Option<u64>,
-    /// Index it had applied by then.
+    /// Raft term it was in by then.
+    pub term: u64,
+    /// For whom it last voted, in that term or an earlier one; itself if it stood.
+    pub voted_for: Option<String>,
+    /// Index of the last entry in its log.
+    pub last_log: u64,
+    /// Index up to which it knew that entries are committed.
+    pub committed: u64,
+    /// Index it had applied.
     pub applied: u64,
+    /// Index up to which its state has taken over from the log.
+    pub snapshot: u64,
+    /// Index up to which its log is purged.
+    pub purged: u64,
+    /// Entries of the leader's log that it lacks; `None` if that is not known.
+    pub lag: Option<u64>,
     /// Its state hash at that index, 64 hexadecimal digits.
     pub state_hash: String,
     /// What its server announced: see [`crate::Engine::announce`].

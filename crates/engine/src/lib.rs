@@ -9,6 +9,7 @@
 mod agreement;
 mod answer;
 mod compaction;
+mod elections;
 pub mod env;
 mod fault;
 mod health;
@@ -32,6 +33,7 @@ pub use answer::{
     ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, ReadRounds, Role,
     Served, WriteError,
 };
+pub use elections::{Cause, ELECTIONS_MAX, Election, Happened, NodeElections};
 pub use identity::{JoinToken, NotAToken};
 pub use node::{Node, StartError};
 pub use options::{Options, Tuning};

@@ -1,6 +1,6 @@
 //! Rounds whose length the test decides.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use std::sync::Arc;
 
