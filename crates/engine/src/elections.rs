@@ -210,7 +210,7 @@ impl<E: Env> Node<E> {
     pub async fn elections(&self) -> Vec<NodeElections> {
         let own = NodeElections {
             node: self.member().name,
-            elections: Some(self.inner.elections.all()),
+            elections: Some(self.own_elections()),
         };
         let others = self.others().into_iter().map(|(id, member)| async move {
             let caller = self.peers().caller(id, &member.peer);
@@ -229,6 +229,11 @@ impl<E: Env> Node<E> {
         });
         let others = futures_util::future::join_all(others).await;
         std::iter::once(own).chain(others).collect()
+    }
+
+    /// What this node remembers, oldest first.
+    pub fn own_elections(&self) -> Vec<Election> {
+        self.inner.elections.all()
     }
 
     /// Notes that the leader of a term hands over to this node.

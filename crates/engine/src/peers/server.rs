@@ -168,7 +168,7 @@ pub(crate) async fn answer<E: Env>(
         }
         Request::Join(candidate) => node.admit(candidate).await,
         Request::Remove(name) => node.dismiss(&name).await,
-        Request::Elections => Response::Elections(node.inner.elections.all()),
+        Request::Elections => Response::Elections(node.own_elections()),
     }
 }
 
