@@ -39,6 +39,7 @@ pub async fn compose(
     }
     let config = Config {
         demo: settings.demo,
+        doors: told_doors(settings),
         trust_forwarded_for: settings.trust_forwarded_for,
         public_url: Some(settings.public_url.clone()).filter(|url| !url.is_empty()),
         ..Config::default()
@@ -119,6 +120,14 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
         join: settings.join.as_ref().map(token).transpose()?,
         tuning: Tuning::default(),
     })
+}
+
+/// The doors beside HTTP that others are told of.
+fn told_doors(settings: &Settings) -> api::types::Doors {
+    api::types::Doors {
+        lottery: settings.reached(settings.lottery),
+        ..api::types::Doors::default()
+    }
 }
 
 /// No data and no token: right for the first node, wrong for one that lost its disk.

@@ -9,6 +9,7 @@ mod agencies;
 mod classic;
 mod commands;
 mod disk;
+mod elections;
 mod faults;
 mod field;
 mod full_disk;

@@ -66,6 +66,7 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(keys::get, keys::put, keys::delete))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))
+        .routes(routes!(cluster::elections))
         .routes(routes!(cluster::token))
         .routes(routes!(cluster::remove_node))
         .routes(routes!(system::version))
