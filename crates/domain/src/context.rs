@@ -168,14 +168,19 @@ impl<'a> Recorder<'a> {
         self.hasher
     }
 
-    /// Notes that a row of the store was changed, or deleted.
-    pub fn note_row(&mut self, name: &[u8], value: Option<&[u8]>) {
+    /// Notes that a row of the store was changed, or deleted. The value comes in parts.
+    pub fn note_row(&mut self, name: &[u8], value: Option<&[&[u8]]>) {
         self.writes += 1;
         self.record_bytes(b"r", name);
-        match value {
-            Some(value) => self.record_bytes(b"v", value),
-            None => self.hasher.update(b"d"),
+        let Some(parts) = value else {
+            self.hasher.update(b"d");
+            return;
         };
+        let length = parts.iter().map(|part| part.len() as u64).sum::<u64>();
+        self.hasher.update(b"v").update(&length.to_le_bytes());
+        for part in parts {
+            self.hasher.update(part);
+        }
     }
 
     fn record(&mut self, params: &[Param<'_>], changed: u64) {

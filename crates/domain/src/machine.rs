@@ -100,7 +100,7 @@ impl Machine {
 
     /// Stores what is kept in memory; the engine calls it before it commits.
     pub fn save(&self, sql: &mut dyn Sql) -> Result<(), Fault> {
-        self.memory.write(sql)?;
+        self.memory.write(sql, usize::MAX)?;
         let counters = &self.counters;
         let stored = &counters.store;
         let params: [Param<'_>; 16] = [
@@ -123,6 +123,12 @@ impl Machine {
         ];
         sql.execute(SAVE_MACHINE, &params)?;
         Ok(())
+    }
+
+    /// Stores some of what [`Machine::save`] will store, so that it takes less time then; answers
+    /// how many rows are left. The transaction must not be committed yet.
+    pub fn save_some(&self, sql: &mut dyn Sql, rows: usize) -> Result<usize, Fault> {
+        self.memory.write(sql, rows)
     }
 
     /// What [`Machine::save`] stored has been committed: it need not be stored again.

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::iter::Peekable;
 
-use super::memory::{Known, Table};
 use super::record::{Body, Head, Kind, Record};
 use super::reply::StoreError;
 use super::rows::{self, Range};
+use super::table::{Change, Known, Table};
 use super::{Counters, KEY_MAX_BYTES};
 use crate::sql::{Fault, Sql};
 
@@ -247,9 +247,6 @@ fn stretch(
         .collect()
 }
 
-/// A changed row; `None` is a deleted one.
-type Change<'t> = (&'t [u8], Option<&'t [u8]>);
-
 /// The changed rows of a range, in the order wanted.
 struct Newer<'t> {
     changes: Peekable<Box<dyn Iterator<Item = Change<'t>> + 't>>,
@@ -257,9 +254,10 @@ struct Newer<'t> {
 }
 
 fn newer<'t>(table: &'t Table, range: &Range, reverse: bool) -> Newer<'t> {
-    let changes: Box<dyn Iterator<Item = Change<'t>>> = match reverse {
-        false => Box::new(table.dirty_in(range)),
-        true => Box::new(table.dirty_in(range).rev()),
+    let changes = table.changed_in(range);
+    let changes: Box<dyn Iterator<Item = Change<'t>> + 't> = match reverse {
+        false => changes,
+        true => Box::new(changes.rev()),
     };
     Newer {
         changes: changes.peekable(),

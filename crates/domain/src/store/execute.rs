@@ -2,10 +2,10 @@
 
 use super::access::{Budget, Done, Halt, Source};
 use super::groups::Scanning;
-use super::memory::{Spent, Table};
 use super::operation::{Condition, Operation, Read, Write};
 use super::record::Kind;
 use super::reply::{Answer, Executed, StoreReply};
+use super::table::{Spent, Table};
 use super::work::{Place, Work};
 use super::{
     ANSWERS_MAX_BYTES, CONDITIONS_MAX, ENTRY_ANSWERS_MAX_BYTES, ENTRY_ROWS_MAX, OPERATION_ROWS_MAX,
@@ -32,8 +32,7 @@ pub(crate) fn execute(
         // The condition of a key that is too long can be answered no better.
         Err(Halt::Error(error)) => Err(invalid("key", &error.to_string())),
         Err(halt) => {
-            // Whoever reads must not see the half of a command.
-            table.reset(0, 0, Default::default());
+            table.clear();
             Err(Stop::Broken(broken(halt)))
         }
     }

@@ -328,17 +328,13 @@ fn store(work: &mut Work<'_, '_>, key: &[u8], found: Found) -> Done<()> {
 
 fn put_field(work: &mut Work<'_, '_>, group: &mut Group, field: &[u8], value: &[u8]) -> Done<()> {
     let length = u32::try_from(field.len()).map_err(|_| StoreError::ValueTooLong)?;
-    let mut stored = Vec::with_capacity(4 + field.len() + value.len());
-    stored.extend_from_slice(&length.to_le_bytes());
-    stored.extend_from_slice(field);
-    stored.extend_from_slice(value);
-    put_element(work, group, field, stored.into_boxed_slice())
+    put_element(work, group, field, &[&length.to_le_bytes(), field, value])
 }
 
 fn add_member(work: &mut Work<'_, '_>, group: &mut Group, member: &[u8]) -> Done<()> {
     match exists(work, *group, member)? {
         true => Ok(()),
-        false => put_element(work, group, member, member.into()),
+        false => put_element(work, group, member, &[member]),
     }
 }
 
@@ -346,7 +342,7 @@ fn put_element(
     work: &mut Work<'_, '_>,
     group: &mut Group,
     content: &[u8],
-    stored: Box<[u8]>,
+    stored: &[&[u8]],
 ) -> Done<()> {
     if group.id == 0 {
         group.id = work.new_id();

@@ -310,7 +310,7 @@ fn put(
     log.length += 1;
     log.last_id = id;
     let name = rows::element(log.id, log.newest);
-    work.put(&name, stored.into_boxed_slice(), true);
+    work.put(&name, &[&stored], true);
     Ok(log.newest)
 }
 

@@ -123,7 +123,7 @@ pub(super) fn set(
     let found = find(work, key)?.ok_or(StoreError::NoSuchKey)?;
     let place = ranges::at(index, found.list.length()).ok_or(StoreError::OutOfRange)?;
     let name = rows::element(found.list.id, found.list.head + place);
-    work.put(&name, value.into(), false);
+    work.put(&name, &[value], false);
     store(work, key, found)?;
     Ok(StoreReply::Done)
 }
@@ -314,7 +314,7 @@ fn put_end(work: &mut Work<'_, '_>, list: &mut List, end: End, value: &[u8]) {
         End::Tail => list.tail += 1,
     }
     let name = rows::element(list.id, end_place(*list, end));
-    work.put(&name, value.into(), true);
+    work.put(&name, &[value], true);
 }
 
 fn drop_end(work: &mut Work<'_, '_>, list: &mut List, end: End) {
@@ -406,6 +406,6 @@ fn others(
 fn rewrite(work: &mut Work<'_, '_>, list: List, from: u64, items: Vec<Bytes>) {
     for (place, item) in (from..).zip(items) {
         let name = rows::element(list.id, place);
-        work.put(&name, item.as_ref().into(), false);
+        work.put(&name, &[&item], false);
     }
 }

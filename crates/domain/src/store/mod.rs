@@ -36,6 +36,7 @@ pub mod reply;
 mod rows;
 mod strings;
 mod sweep;
+mod table;
 mod touched;
 mod work;
 

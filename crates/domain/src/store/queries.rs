@@ -123,7 +123,7 @@ impl Memory {
     }
 
     /// Keeps rows that came from the database, unless something was written there since.
-    fn keep(&self, fetched: Vec<Pair>, generation: u32) {
+    fn keep(&self, fetched: Vec<Pair>, generation: u64) {
         if fetched.is_empty() {
             return;
         }

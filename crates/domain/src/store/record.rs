@@ -63,8 +63,8 @@ impl Kind {
 /// Set in the first byte if the record has a time to live.
 const MORTAL: u8 = 0x80;
 
-/// Bytes before the body of a record without a time to live.
-const HEAD_BYTES: usize = 17;
+/// Bytes before the body of a record with a time to live; without one they are sixteen fewer.
+const HEAD_MAX_BYTES: usize = 33;
 
 /// All that a record says of its key but the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,22 +188,19 @@ impl Head {
         self.ends.is_some_and(|ends| ends.at_ms <= now_ms)
     }
 
-    /// The stored form, with a body whose bytes are known.
-    pub fn stored(&self, body: &[&[u8]]) -> Box<[u8]> {
-        let length = body.iter().map(|part| part.len()).sum::<usize>();
+    /// The stored form, and how long it is; the body comes after it.
+    pub fn stored(&self) -> ([u8; HEAD_MAX_BYTES], usize) {
+        let mut stored = [0; HEAD_MAX_BYTES];
         let mortal = if self.ends.is_some() { MORTAL } else { 0 };
-        let mut stored = Vec::with_capacity(HEAD_BYTES + 16 * usize::from(mortal != 0) + length);
-        stored.push(self.kind.number() | mortal);
-        stored.extend_from_slice(&self.version.to_le_bytes());
-        stored.extend_from_slice(&self.birth.to_le_bytes());
-        if let Some(ends) = self.ends {
-            stored.extend_from_slice(&ends.at_ms.to_le_bytes());
-            stored.extend_from_slice(&ends.looked_at_ms.to_le_bytes());
-        }
-        for part in body {
-            stored.extend_from_slice(part);
-        }
-        stored.into_boxed_slice()
+        stored[0] = self.kind.number() | mortal;
+        stored[1..9].copy_from_slice(&self.version.to_le_bytes());
+        stored[9..17].copy_from_slice(&self.birth.to_le_bytes());
+        let Some(ends) = self.ends else {
+            return (stored, 17);
+        };
+        stored[17..25].copy_from_slice(&ends.at_ms.to_le_bytes());
+        stored[25..33].copy_from_slice(&ends.looked_at_ms.to_le_bytes());
+        (stored, HEAD_MAX_BYTES)
     }
 }
 
@@ -216,26 +213,25 @@ impl Record {
     }
 
     /// The stored form.
-    pub fn stored(&self) -> Box<[u8]> {
+    pub fn stored(&self) -> Vec<u8> {
+        let (head, length) = self.head.stored();
+        let mut stored = head[..length].to_vec();
         match &self.body {
-            Body::String(bytes) => self.head.stored(&[bytes]),
-            Body::List(list) => self.numbers(&[list.id, list.head, list.tail]),
-            Body::Group(group) => self.numbers(&[group.id, group.length]),
-            Body::Journal(log) => self.numbers(&[
-                log.id,
-                log.length,
-                log.oldest,
-                log.newest,
-                log.last_id.ms,
-                log.last_id.seq,
-            ]),
+            Body::String(bytes) => stored.extend_from_slice(bytes),
+            Body::List(list) => add_numbers(&mut stored, &[list.id, list.head, list.tail]),
+            Body::Group(group) => add_numbers(&mut stored, &[group.id, group.length]),
+            Body::Journal(log) => {
+                let EntryId { ms, seq } = log.last_id;
+                let numbers = [log.id, log.length, log.oldest, log.newest, ms, seq];
+                add_numbers(&mut stored, &numbers);
+            }
         }
+        stored
     }
+}
 
-    fn numbers(&self, numbers: &[u64]) -> Box<[u8]> {
-        let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
-        self.head.stored(&[&bytes])
-    }
+fn add_numbers(stored: &mut Vec<u8>, numbers: &[u64]) {
+    stored.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
 }
 
 impl Body {

@@ -6,7 +6,7 @@ use super::access::{Done, ODD_BODY, Source, head, record, record_of};
 use super::operation::{Deadline, Expiry, When};
 use super::record::{Body, Kind, Record};
 use super::reply::{StoreError, StoreReply};
-use super::work::Work;
+use super::work::{Spot, Work};
 use super::{VALUE_MAX_BYTES, ranges};
 
 pub(super) fn get(source: &mut dyn Source, key: &[u8]) -> Done<StoreReply> {
@@ -66,22 +66,15 @@ pub(super) fn set(
     setting: &Setting,
 ) -> Done<StoreReply> {
     check_length(value.len())?;
-    let (reply, exists, ends) = match setting.get {
-        true => {
-            let old = string(work, key)?;
-            let (exists, ends) = (old.is_some(), old.as_ref().and_then(|(ends, _)| *ends));
-            let reply = match old {
-                Some((_, value)) => answered(work, value)?,
-                None => StoreReply::Nil,
-            };
-            (reply, exists, ends)
-        }
-        false => {
-            let head = head(work, key)?;
-            let ends = head.and_then(|head| head.ends).map(|ends| ends.at_ms);
-            (StoreReply::Done, head.is_some(), ends)
-        }
+    let reply = match setting.get {
+        true => get(work, key)?,
+        false => StoreReply::Done,
     };
+    let spot = work.spot(key)?;
+    let now_ms = work.stamp.now_ms;
+    let head = spot.old.map(|old| old.head);
+    let head = head.filter(|head| !head.has_ended(now_ms));
+    let (exists, ends) = (head.is_some(), head.and_then(|head| head.ends));
     let allowed = match setting.when {
         When::Always => true,
         When::New => !exists,
@@ -89,11 +82,11 @@ pub(super) fn set(
     };
     let ends = match setting.expiry {
         Expiry::None => None,
-        Expiry::Keep => ends,
+        Expiry::Keep => ends.map(|ends| ends.at_ms),
         Expiry::Until(deadline) => Some(future(work, deadline)?),
     };
     match allowed {
-        true => put(work, key, &[value], ends)?,
+        true => put(work, key, &spot, value, ends)?,
         false if setting.get => {}
         false => return Ok(StoreReply::Nil),
     }
@@ -194,11 +187,18 @@ pub(super) fn get_expire(work: &mut Work<'_, '_>, key: &[u8], expiry: Expiry) ->
 }
 
 /// Stores a string that may end at once.
-fn put(work: &mut Work<'_, '_>, key: &[u8], value: &[&[u8]], ends_ms: Option<i64>) -> Done<()> {
+fn put(
+    work: &mut Work<'_, '_>,
+    key: &[u8],
+    spot: &Spot,
+    value: &[u8],
+    ends_ms: Option<i64>,
+) -> Done<()> {
     if ends_ms.is_none_or(|at_ms| at_ms > work.stamp.now_ms) {
-        return work.put_string(key, value, ends_ms);
+        work.put_string_at(key, spot, &[value], ends_ms);
+        return Ok(());
     }
-    match work.old(key)? {
+    match spot.old {
         Some(old) => work.remove(key, old),
         None => Ok(()),
     }

@@ -4,7 +4,6 @@
 
 use super::access::{Done, Pair, Source};
 use super::execute::{broken, with_work};
-use super::memory::Table;
 use super::record::{Ends, Head, Record};
 use super::rows::{self, Garbage, Range};
 use super::work::Work;
@@ -49,14 +48,9 @@ pub(crate) fn sweep(context: &mut Context<'_>) -> Result<(), Fault> {
         Ok(())
     });
     swept.map_err(|halt| {
-        reset(&mut table);
+        table.clear();
         broken(halt)
     })
-}
-
-/// Whoever reads must not see the half of it.
-fn reset(table: &mut Table) {
-    table.reset(0, 0, Default::default());
 }
 
 /// Looks at keys whose time to be looked at has come.
@@ -109,9 +103,9 @@ fn look_later(work: &mut Work<'_, '_>, key: &[u8], ends: Ends) -> Done<()> {
         ..ends
     });
     let body = stored.get(at..).unwrap_or_default();
-    work.put(&name, head.stored(&[body]), false);
+    work.put_head(&name, &head, body);
     work.delete(&rows::expiry(ends.looked_at_ms, epoch, key));
-    work.put(&rows::expiry(ends.at_ms, epoch, key), Box::default(), true);
+    work.put(&rows::expiry(ends.at_ms, epoch, key), &[], true);
     Ok(())
 }
 
@@ -153,12 +147,14 @@ fn next_rows(work: &mut Work<'_, '_>, (first, end): Range, count: usize) -> Done
 
 /// Removes keys of an epoch that was flushed, with all their rows.
 fn flushed(work: &mut Work<'_, '_>, epoch: u32, count: usize) -> Done<usize> {
-    let keys = next_rows(work, rows::keys(epoch, b""), count)?;
-    for (name, stored) in &keys {
-        let Record { head, body } = Record::of(stored)?;
-        let key = rows::key_of(name)?;
-        work.delete(name);
-        work.delete(&rows::birth(epoch, head.birth));
+    let births = next_rows(work, rows::births(epoch, 0), count)?;
+    for (birth, key) in &births {
+        let name = rows::key(epoch, key);
+        let missing = Fault::Corrupt("a key that was flushed is missing");
+        let stored = work.row(&name)?.ok_or(missing)?;
+        let Record { head, body } = Record::of(&stored)?;
+        work.delete(&name);
+        work.delete(birth);
         if let Some(ends) = head.ends {
             expire_flushed(work, epoch, key, ends)?;
         }
@@ -169,7 +165,7 @@ fn flushed(work: &mut Work<'_, '_>, epoch: u32, count: usize) -> Done<usize> {
             });
         }
     }
-    Ok(keys.len())
+    Ok(births.len())
 }
 
 /// The row of expiry of a flushed key may have been swept by itself.

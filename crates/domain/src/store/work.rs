@@ -4,9 +4,9 @@
 use std::borrow::Cow;
 
 use super::access::{Budget, Done, Pair, Source, fetch, merged};
-use super::memory::{Known, Table};
 use super::record::{Body, Ends, Head, Kind, Record};
 use super::rows::{self, Garbage, Range};
+use super::table::{Known, Table};
 use super::{Counters, access};
 use crate::context::Recorder;
 
@@ -48,6 +48,15 @@ impl Place {
     }
 }
 
+/// The place of a key.
+#[derive(Debug)]
+pub(crate) struct Spot {
+    /// Its row.
+    pub name: Vec<u8>,
+    /// What is stored there, also if its time has passed.
+    pub old: Option<Old>,
+}
+
 /// What is stored under a key before a change, also if its time has passed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Old {
@@ -73,17 +82,17 @@ impl Source for Work<'_, '_> {
 
     fn row(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>> {
         self.budget.take_rows(1)?;
-        if matches!(self.table.get(name), Known::Unknown) {
-            let value = fetch(self.sql, name)?;
-            if let Some(value) = &value {
-                self.table.keep(name, value);
-            }
-            return Ok(value.map(Cow::Owned));
+        if let Some(slot) = self.table.find(name) {
+            return Ok(self.table.value(slot).map(Cow::Borrowed));
         }
-        match self.table.get(name) {
-            Known::Row(value) => Ok(Some(Cow::Borrowed(value))),
-            Known::Missing | Known::Unknown => Ok(None),
+        if self.table.is_whole_for(name) {
+            return Ok(None);
         }
+        let value = fetch(self.sql, name)?;
+        if let Some(value) = &value {
+            self.table.keep(name, value);
+        }
+        Ok(value.map(Cow::Owned))
     }
 
     fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
@@ -99,8 +108,8 @@ impl Source for Work<'_, '_> {
 
 impl Work<'_, '_> {
     /// Changes a row or makes it; `new` says that there was none.
-    pub fn put(&mut self, name: &[u8], value: Box<[u8]>, new: bool) {
-        self.sql.note_row(name, Some(&value));
+    pub fn put(&mut self, name: &[u8], value: &[&[u8]], new: bool) {
+        self.sql.note_row(name, Some(value));
         self.table.put(name, value, new);
         self.budget.decided = true;
         self.written += 1;
@@ -122,10 +131,15 @@ impl Work<'_, '_> {
 
     /// What is stored under a key, also if its time has passed.
     pub fn old(&mut self, key: &[u8]) -> Done<Option<Old>> {
+        Ok(self.spot(key)?.old)
+    }
+
+    /// The place of a key, and what is stored there.
+    pub fn spot(&mut self, key: &[u8]) -> Done<Spot> {
         access::check_key(key)?;
         let name = rows::key(self.counters.epoch, key);
         let Some(stored) = self.row(&name)? else {
-            return Ok(None);
+            return Ok(Spot { name, old: None });
         };
         let (head, _) = Head::of(&stored)?;
         let (mut collection, mut filled) = (None, false);
@@ -133,20 +147,37 @@ impl Work<'_, '_> {
             let body = Record::of(&stored)?.body;
             (collection, filled) = (body.collection(), body.is_filled());
         }
-        Ok(Some(Old {
+        let old = Some(Old {
             head,
             collection,
             filled,
-        }))
+        });
+        Ok(Spot { name, old })
     }
 
     /// Stores a string under a key, over whatever there was.
     pub fn put_string(&mut self, key: &[u8], value: &[&[u8]], ends_ms: Option<i64>) -> Done<()> {
-        let old = self.old(key)?;
-        let head = self.replace(key, old, Kind::String, ends_ms, None);
-        let name = rows::key(self.counters.epoch, key);
-        self.put(&name, head.stored(value), old.is_none());
+        let spot = self.spot(key)?;
+        self.put_string_at(key, &spot, value, ends_ms);
         Ok(())
+    }
+
+    /// The same where the place is known.
+    pub fn put_string_at(
+        &mut self,
+        key: &[u8],
+        spot: &Spot,
+        value: &[&[u8]],
+        ends_ms: Option<i64>,
+    ) {
+        let head = self.replace(key, spot.old, Kind::String, ends_ms, None);
+        let (head, length) = head.stored();
+        let head = &head[..length];
+        let new = spot.old.is_none();
+        match value {
+            [value] => self.put(&spot.name, &[head, value], new),
+            _ => self.put(&spot.name, &[head, &value.concat()], new),
+        }
     }
 
     /// Stores a collection's record under a key, over whatever there was.
@@ -157,10 +188,10 @@ impl Work<'_, '_> {
         body: Body,
         ends_ms: Option<i64>,
     ) -> Done<()> {
-        let old = self.old(key)?;
+        let Spot { name, old } = self.spot(key)?;
         let head = self.replace(key, old, kind, ends_ms, body.collection());
-        let name = rows::key(self.counters.epoch, key);
-        self.put(&name, Record { head, body }.stored(), old.is_none());
+        let stored = Record { head, body }.stored();
+        self.put(&name, &[&stored], old.is_none());
         Ok(())
     }
 
@@ -174,9 +205,15 @@ impl Work<'_, '_> {
         let body = stored.get(at..).unwrap_or_default().to_vec();
         head.ends = self.changed_ends(key, head.ends, ends_ms);
         head.version = self.stamp.version;
-        self.put(&name, head.stored(&[&body]), false);
+        self.put_head(&name, &head, &body);
         self.touch(key);
         Ok(())
+    }
+
+    /// Gives a record that there is another head.
+    pub fn put_head(&mut self, name: &[u8], head: &Head, body: &[u8]) {
+        let (head, length) = head.stored();
+        self.put(name, &[&head[..length], body], false);
     }
 
     /// Removes a key with all that it holds.
@@ -196,7 +233,7 @@ impl Work<'_, '_> {
         let tombstone = rows::tombstone(self.stamp.version, key);
         // One of this very command can only be in memory.
         if !matches!(self.table.get(&tombstone), Known::Row(_)) {
-            self.put(&tombstone, Box::default(), true);
+            self.put(&tombstone, &[], true);
             self.counters.tombstones += 1;
         }
         self.touch(key);
@@ -206,7 +243,7 @@ impl Work<'_, '_> {
     /// Leaves something to the sweeper.
     pub fn discard(&mut self, garbage: Garbage) {
         let name = rows::garbage(self.new_id());
-        self.put(&name, garbage.stored(), true);
+        self.put(&name, &[&garbage.stored()], true);
         self.counters.garbage += 1;
     }
 
@@ -265,7 +302,7 @@ impl Work<'_, '_> {
     fn bear(&mut self, key: &[u8]) -> u64 {
         let number = self.new_id();
         let name = rows::birth(self.counters.epoch, number);
-        self.put(&name, key.into(), true);
+        self.put(&name, &[key], true);
         self.counters.keys += 1;
         number
     }
@@ -283,7 +320,7 @@ impl Work<'_, '_> {
             self.delete(&rows::expiry(old.looked_at_ms, epoch, key));
         }
         let at_ms = at_ms?;
-        self.put(&rows::expiry(at_ms, epoch, key), Box::default(), true);
+        self.put(&rows::expiry(at_ms, epoch, key), &[], true);
         self.table.next_expiry_ms = self.table.next_expiry_ms.min(at_ms);
         Some(Ends {
             at_ms,

@@ -280,6 +280,9 @@ impl<E: Env> Shared<E> {
         work: impl FnOnce(&mut Store) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let result = work(store);
+        if store.is_full() {
+            self.hurry.notify_one();
+        }
         // After a rollback the store is behind what was already answered; it catches up before
         // anything new is applied, and nobody is told of the step back.
         let now = store.standing();

@@ -26,7 +26,10 @@ const WRITER_CACHE_KIB: i64 = 16 * 1024;
 const READER_CACHE_KIB: i64 = 2 * 1024;
 
 /// Entries held back from a commit, in bytes: what a crash of the process makes us apply again.
-pub const PENDING_MAX_BYTES: usize = 16 * 1024 * 1024;
+pub const PENDING_MAX_BYTES: usize = 64 * 1024 * 1024;
+
+/// Past this a commit is due at once, so that it is done before it must be.
+const PENDING_MANY_BYTES: usize = PENDING_MAX_BYTES / 2;
 
 /// Where the state of a data directory is.
 pub fn path(data: &Path) -> PathBuf {
@@ -166,6 +169,27 @@ impl Store {
             outcomes.push(self.machine.apply(&mut sql, &command)?);
         }
         Ok(outcomes)
+    }
+
+    /// Writes some of what a commit would have to write, so that it keeps nobody waiting for long;
+    /// answers how many rows are left.
+    pub fn write_some(&mut self, rows: usize) -> Result<usize, Fault> {
+        if self.connection.is_autocommit() && self.pending.is_empty() {
+            return Ok(0);
+        }
+        self.begin()?;
+        let written = self
+            .machine
+            .save_some(&mut Sqlite::new(&self.connection), rows);
+        if written.is_err() {
+            self.roll_back()?;
+        }
+        written
+    }
+
+    /// True if so much is held back that it should be committed.
+    pub fn is_full(&self) -> bool {
+        self.pending_bytes > PENDING_MANY_BYTES
     }
 
     /// Makes what is applied visible to readers. Not yet durable: the log is.

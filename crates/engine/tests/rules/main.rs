@@ -93,6 +93,9 @@ fn the_same_log_makes_the_same_state_however_it_is_committed() {
             if rng.one_in(10) {
                 restless.crash_and_catch_up(&log[..step]);
             }
+            if rng.one_in(5) {
+                restless.flush_some(rng.below(9));
+            }
             if rng.one_in(7) {
                 restless.commit();
             }

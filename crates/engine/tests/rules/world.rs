@@ -90,6 +90,13 @@ impl World {
         self.committed = self.index;
     }
 
+    /// Writes some of what is kept in memory, as the engine does before it commits.
+    pub fn flush_some(&mut self, rows: u64) {
+        self.machine
+            .save_some(&mut Sqlite::new(&self.connection), rows as usize)
+            .unwrap();
+    }
+
     /// Writes what is kept in memory, so that the database shows it.
     pub fn flush(&mut self) {
         self.machine

@@ -53,6 +53,9 @@ fn the_store_answers_what_a_naive_one_answers() {
                 }
                 (answered, expected) => panic!("{at}: {answered:?}, {expected:?}"),
             }
+            if rng.one_in(3) {
+                world.flush_some(rng.below(9));
+            }
             if rng.one_in(6) {
                 world.commit();
             }
@@ -97,6 +100,9 @@ fn what_is_left_behind_is_swept_away() {
         for _ in 0..COMMANDS / 2 {
             let (_, operations) = block(&mut rng, &Model::default());
             world.apply(&free(store(operations)));
+            if rng.one_in(3) {
+                world.flush_some(rng.below(9));
+            }
             if rng.one_in(9) {
                 world.commit();
             }
