@@ -147,7 +147,12 @@ impl Model {
             }
             Read::Part { key, start, end } => {
                 let text = self.string(key)?.unwrap_or_default();
-                let part = range(*start, *end, text.len());
+                // An end before the first byte means that byte, unless the range is empty anyhow.
+                let end = match *start < 0 && start > end {
+                    true => *end,
+                    false => (*end).max(-(text.len() as i64)),
+                };
+                let part = range(*start, end, text.len());
                 StoreReply::Bytes(Bytes::copy_from_slice(&text[part]))
             }
             Read::Exists { keys } => {
@@ -589,9 +594,10 @@ impl Model {
                 Ok(Integer(removed))
             }
             Write::SetMove { from, to, member } => {
-                let source = self.set(from)?;
+                let Some(mut source) = self.set(from)? else {
+                    return Ok(Integer(0));
+                };
                 self.set(to)?;
-                let mut source = source.unwrap_or_default();
                 if !source.contains(member) {
                     return Ok(Integer(0));
                 }
