@@ -30,6 +30,8 @@ mod request;
 mod tests;
 
 pub use answer::{Answer, Receipt, Unintelligible};
-pub use bet::{BadBet, Bet, DOCUMENT_MAX_BYTES, Field, NAME_MAX_BYTES, NUMBER_MAX};
+pub use bet::{
+    BIRTHDATE_MAX_BYTES, BadBet, Bet, DOCUMENT_MAX_BYTES, Field, NAME_MAX_BYTES, NUMBER_MAX,
+};
 pub use frame::{BODY_MAX_BYTES, BrokenFrame, HEADER_BYTES, TooLong, body_bytes, frame};
 pub use request::{BETS_PER_BATCH_MAX, Malformed, REQUEST_ID_MAX_BYTES, Request};

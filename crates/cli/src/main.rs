@@ -4,6 +4,7 @@ mod agency;
 mod bench;
 mod commands;
 mod failure;
+mod files;
 mod interrupt;
 mod logging;
 mod serve;

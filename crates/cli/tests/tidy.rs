@@ -418,7 +418,7 @@ fn source(path: String, text: String) -> Source {
     let apart = ["/tests/", "/benches/", "/examples/"]
         .iter()
         .any(|dir| path.contains(dir));
-    let is_test = apart || path.ends_with("/tests.rs");
+    let is_test = apart || path.ends_with("/tests.rs") || path.starts_with("fuzz/");
     Source {
         path,
         text,
@@ -433,6 +433,10 @@ fn text_files() -> Vec<(String, String)> {
     let mut paths: Vec<PathBuf> = Vec::new();
     collect(&root.join("crates"), &mut paths);
     collect(&root.join(".ci"), &mut paths);
+    // Beside them is what fuzzing builds and finds.
+    collect(&root.join("fuzz/fuzz_targets"), &mut paths);
+    collect(&root.join("fuzz/properties"), &mut paths);
+    paths.push(root.join("fuzz/Cargo.toml"));
     paths.extend(
         fs::read_dir(&root)
             .expect("the root")

@@ -8,21 +8,34 @@
 //! ```
 //!
 //! The hash is a chain, so a difference stays, and is found at any later index that both know.
+//! That it was found is kept in the data directory: a restart makes no wrong state right.
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
 
 use openraft_rt::AsyncRuntime;
 
-use crate::env::Env;
+use crate::env::{Disk, Env, File};
 use crate::node::{Leader, Node, lock};
 use crate::state::store::Standing;
 use crate::types::NodeId;
 
 /// Places remembered, 40 bytes each: some seconds of full load, and a health check is younger.
 const TRAIL_MAX: usize = 4096;
+
+/// The file in the data directory of a node that was outvoted.
+pub const MARK: &str = "outvoted";
+
+/// Version of that file, and all that it holds: that it is there says everything.
+const MARK_VERSION: u8 = 1;
+
+/// Pause between attempts to write it: the disk may be full.
+const MARK_RETRY: Duration = Duration::from_secs(5);
 
 /// The hashes that a state had at its last indexes.
 #[derive(Debug, Default)]
@@ -80,6 +93,7 @@ impl<E: Env> Node<E> {
                  more. Stop it, move its data directory away and join it anew"
             );
             self.raft().runtime_config().elect(false);
+            self.spawn(keep_marking(self.clone()));
         }
         // Until it is done: who was asked to take over may have been gone, or behind.
         if self.is_outvoted() && self.leader() == Leader::Me {
@@ -93,11 +107,42 @@ impl<E: Env> Node<E> {
         self.inner.outvoted.is_cancelled()
     }
 
-    /// True if another node's state was last found to differ from this node's.
+    /// True if another node's state was last found to differ from this node's, or if it says so
+    /// itself.
     pub(crate) fn differs(&self, id: NodeId) -> bool {
         lock(&self.inner.health)
             .get(&id)
-            .is_some_and(|known| known.differs)
+            .is_some_and(|known| known.differs || known.pulse().outvoted)
+    }
+
+    /// Notes in the data directory that this node was outvoted, durably.
+    pub(crate) async fn mark(&self) -> io::Result<()> {
+        let (disk, data) = (self.env().disk().clone(), self.inner.options.data.clone());
+        E::Runtime::spawn_blocking(move || write_mark(&disk, &data)).await?
+    }
+}
+
+/// True if the node of a data directory was outvoted. Blocking.
+pub(crate) fn is_marked<D: Disk>(disk: &D, data: &Path) -> io::Result<bool> {
+    match disk.open(&data.join(MARK), false) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_mark<D: Disk>(disk: &D, data: &Path) -> io::Result<()> {
+    let file = disk.open(&data.join(MARK), true)?;
+    // The name is what counts, also if the disk has no room for the byte.
+    disk.sync_dir(data)?;
+    file.write_all_at(&[MARK_VERSION], 0)?;
+    file.sync_data()
+}
+
+async fn keep_marking<E: Env>(node: Node<E>) {
+    while let Err(error) = node.mark().await {
+        tracing::warn!(%error, "cannot note in the data directory that this node was outvoted");
+        E::Runtime::sleep(MARK_RETRY).await;
     }
 }
 

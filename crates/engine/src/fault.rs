@@ -49,7 +49,7 @@ impl<E: Env> Node<E> {
     }
 
     /// True if the node cannot go on.
-    pub(crate) fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.inner.failure.is_noted() || self.raft_failure().is_some()
     }
 

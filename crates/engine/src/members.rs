@@ -5,6 +5,7 @@
 //! because all it needs to know is in the membership itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::time::Duration;
 
 use openraft::ChangeMembers;
@@ -16,7 +17,7 @@ use crate::env::Env;
 use crate::identity::JoinToken;
 use crate::node::{InstantOf, Leader, Node, StartError};
 use crate::peers::client::CallError;
-use crate::peers::wire::{Candidate, JoinError, Request, Response};
+use crate::peers::wire::{Candidate, JoinError, Pulse, Request, Response};
 use crate::types::{Member, Membership, NodeId};
 
 /// How often a leader looks after the members.
@@ -30,6 +31,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Pause between attempts.
 const RETRY: Duration = Duration::from_millis(200);
+
+/// How long a member may take to say that it is there.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long one request about members may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -124,7 +128,7 @@ fn due<E: Env>(node: &Node<E>) -> Option<(Change, String)> {
                 .map(|(other, _)| *other)
                 .filter(|other| other != id)
                 .collect();
-            if replaced.iter().any(|other| node.is_alive(*other)) {
+            if replaced.iter().any(|other| node.serves(*other)) {
                 continue;
             }
             let mut wanted: BTreeSet<NodeId> = voters.difference(&replaced).copied().collect();
@@ -169,9 +173,11 @@ impl<E: Env> Node<E> {
         if others.iter().any(|(other, _)| *other == id) {
             return Response::Joined(Ok(()));
         }
-        let named = others.iter().find(|(_, member)| member.name == name);
-        let own_name = self.member().name == name;
-        if own_name || named.is_some_and(|(other, _)| self.is_alive(*other)) {
+        let mut taken = self.member().name == name;
+        for (other, member) in others.iter().filter(|(_, member)| member.name == name) {
+            taken |= self.serves(*other) && self.is_there(*other, member).await;
+        }
+        if taken {
             return Response::Joined(Err(JoinError::NameTaken(name)));
         }
         tracing::info!(name, peer, "a node joins as a learner");
@@ -181,6 +187,29 @@ impl<E: Env> Node<E> {
             Ok(Ok(_)) => Response::Joined(Ok(())),
             Ok(Err(error)) => Response::Unavailable(error.to_string()),
             Err(_) => Response::Joined(Err(JoinError::TimedOut)),
+        }
+    }
+
+    /// True if another member is alive and not outvoted: then nobody may take its place.
+    fn serves(&self, id: NodeId) -> bool {
+        let outvoted = |pulse: Pulse| pulse.outvoted;
+        self.is_alive(id) && !self.last_pulse(id).is_some_and(outvoted)
+    }
+
+    /// Asks a member that was heard lately whether it is still there: one that was stopped just
+    /// now, to be wiped and joined anew, has not been silent for long enough to count as dead.
+    async fn is_there(&self, id: NodeId, member: &Member) -> bool {
+        let caller = self.peers().caller(id, &member.peer);
+        let answer = caller
+            .call(&Request::Ping(self.pulse()), CHECK_TIMEOUT)
+            .await;
+        match answer {
+            Ok(Response::Pong(pulse)) => {
+                self.heard(pulse);
+                self.serves(id)
+            }
+            Err(CallError::Unreachable(error)) => error.kind() == io::ErrorKind::TimedOut,
+            Ok(_) | Err(CallError::Lost) => true,
         }
     }
 
@@ -275,9 +304,10 @@ impl<E: Env> Node<E> {
 
     fn not_leader(&self) -> Option<Response<E::Runtime>> {
         match self.leader() {
-            Leader::Me => None,
+            // An outvoted leader is about to be none.
+            Leader::Me if !self.is_outvoted() => None,
             Leader::Peer(_, address) => Some(Response::NotLeader(Some(address))),
-            Leader::Nobody => Some(Response::NotLeader(None)),
+            Leader::Me | Leader::Nobody => Some(Response::NotLeader(None)),
         }
     }
 }

@@ -9,24 +9,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use domain::Fault;
+use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft::{Config, Raft, SnapshotPolicy};
 use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio_util::sync::CancellationToken;
 
+use crate::elections::{self, Election, History};
 use crate::env::Env;
 use crate::fault::{self, Failure};
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
-use crate::options::{Options, Tuning};
+use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
-use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
+use crate::rounds::Rounds;
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
-use crate::{compaction, health, members};
+use crate::{agreement, compaction, health, members};
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
@@ -58,6 +59,13 @@ pub enum StartError {
          away and join the node anew"
     )]
     LogLost,
+    /// The node took itself out of service before.
+    #[error(
+        "the state of this node differs from that of a majority, so it must not serve. Move the \
+         data directory away and join the node anew: `serve --join TOKEN`, with what `consorcio \
+         cluster token` prints on another node"
+    )]
+    Outvoted,
     /// The cluster did not take the node.
     #[error("the cluster did not accept this node: {0}")]
     Join(String),
@@ -85,7 +93,12 @@ pub(crate) struct Inner<E: Env> {
     pub state: State<E>,
     pub peers: Peers<E>,
     pub queue: Queue,
+    /// Confirmations by the majority, for a leader.
+    pub confirmed: Arc<Rounds<Option<u64>>>,
+    /// Questions to the leader.
+    pub told: Arc<Rounds<Option<u64>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
+    pub elections: History,
     leader_heard: Mutex<Option<InstantOf<E>>>,
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
@@ -129,12 +142,14 @@ impl<E: Env> Node<E> {
             .await
             .map_err(StartError::State)?;
         check_log::<E>(&log, &state).await?;
+        let elections = past_elections(&env, &options).await?;
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
         let network = Network {
             peers: peers.clone(),
             state: state.clone(),
         };
-        let config = raft_config(&options.tuning, &identity)?;
+        let config = raft_config(&options.tuning, &identity)
+            .map_err(|error| StartError::Raft(error.to_string()))?;
         let raft = Raft::new(identity.id, config, network, log.clone(), state.clone())
             .await
             .map_err(|error| StartError::Raft(error.to_string()))?;
@@ -150,7 +165,10 @@ impl<E: Env> Node<E> {
                 state,
                 peers,
                 queue,
+                confirmed: Arc::default(),
+                told: Arc::default(),
                 health: Mutex::new(BTreeMap::new()),
+                elections: History::new(elections),
                 leader_heard: Mutex::new(None),
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
@@ -175,6 +193,7 @@ impl<E: Env> Node<E> {
         self.spawn(server::run(self.clone()));
         self.spawn(writes::run(self.clone(), waiting));
         self.spawn(health::run(self.clone()));
+        self.spawn(elections::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
         self.spawn(note_recovery(self.clone()));
@@ -264,6 +283,12 @@ impl<E: Env> Node<E> {
         self.inner.identity.token(peers).to_string()
     }
 
+    /// True if this node leads, as far as it knows.
+    pub fn is_leading(&self) -> bool {
+        let leader = self.inner.raft.metrics().borrow_watched().current_leader;
+        leader == Some(self.inner.identity.id)
+    }
+
     pub(crate) fn leader(&self) -> Leader {
         let metrics = self.inner.raft.metrics();
         let metrics = metrics.borrow_watched();
@@ -283,7 +308,7 @@ impl<E: Env> Node<E> {
         *lock(&self.inner.leader_heard) = Some(InstantOf::<E>::now());
     }
 
-    fn leader_silence(&self) -> Option<Duration> {
+    pub(crate) fn leader_silence(&self) -> Option<Duration> {
         let heard = (*lock(&self.inner.leader_heard))?;
         Some(InstantOf::<E>::now() - heard)
     }
@@ -351,23 +376,6 @@ impl<E: Env> Node<E> {
         self.inner.raft.metrics().borrow_watched().current_term
     }
 
-    /// How this node is, for the others.
-    pub(crate) fn pulse(&self) -> Pulse {
-        let standing = self.inner.state.standing();
-        let options = &self.inner.options;
-        Pulse {
-            id: self.inner.identity.id,
-            name: options.name.clone(),
-            peer: options.peer.clone(),
-            http: options.http.clone(),
-            term: self.term(),
-            leader: self.leader() == Leader::Me,
-            applied: standing.applied.map_or(0, |applied| applied.index),
-            state_hash: standing.hash.0,
-            announced: lock(&self.inner.announced).clone(),
-        }
-    }
-
     pub(crate) fn member(&self) -> Member {
         let options = &self.inner.options;
         Member {
@@ -411,9 +419,17 @@ impl<E: Env> Node<E> {
     }
 }
 
+async fn past_elections<E: Env>(env: &E, options: &Options) -> io::Result<Vec<Election>> {
+    let (disk, data) = (env.disk().clone(), options.data.clone());
+    E::Runtime::spawn_blocking(move || elections::load(&disk, &data)).await
+}
+
 async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {
     let (disk, options) = (env.disk().clone(), options.clone());
     E::Runtime::spawn_blocking(move || {
+        if agreement::is_marked(&disk, &options.data)? {
+            return Err(StartError::Outvoted);
+        }
         let known = Identity::load(&disk, &options.data)?;
         let identity = match (known, &options.join) {
             (Some(known), Some(token)) if known.cluster != token.cluster => {
@@ -444,32 +460,6 @@ async fn check_log<E: Env>(log: &Log<E>, state: &State<E>) -> Result<(), StartEr
     } else {
         Err(StartError::LogLost)
     }
-}
-
-fn raft_config(tuning: &Tuning, identity: &Identity) -> Result<Arc<Config>, StartError> {
-    let config = Config {
-        cluster_name: identity::hex(&identity.cluster),
-        heartbeat_interval: tuning.heartbeat_ms,
-        election_timeout_min: tuning.election_ms.0,
-        election_timeout_max: tuning.election_ms.1,
-        // Entries are batches: a few of them fill a message.
-        max_payload_entries: 64,
-        // When to take a snapshot and what to purge is decided by bytes: see `compaction`.
-        snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: u64::MAX,
-        replication_lag_threshold: u64::MAX / 2,
-        install_snapshot_timeout: 600_000,
-        enable_pre_vote: Some(true),
-        // Entries go to the followers while they are being synced here. A leader that loses one in
-        // a crash and led on in its old term would give the same log id to another entry.
-        enable_leader_restore: Some(false),
-        backoff: "50ms 100ms 200ms ...500ms".to_owned(),
-        ..Config::default()
-    };
-    config
-        .validate()
-        .map(Arc::new)
-        .map_err(|error| StartError::Raft(error.to_string()))
 }
 
 /// After a start the state may be behind what this node has shown before, and behind what others

@@ -1,8 +1,11 @@
 //! What a node is told when it starts.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::identity::JoinToken;
+use openraft::{Config, ConfigError, SnapshotPolicy};
+
+use crate::identity::{Identity, JoinToken, hex};
 
 /// How a node is started.
 #[derive(Clone, Debug)]
@@ -47,4 +50,31 @@ impl Default for Tuning {
             keep_bytes: 16 * 1024 * 1024,
         }
     }
+}
+
+/// What openraft is told.
+pub(crate) fn raft_config(
+    tuning: &Tuning,
+    identity: &Identity,
+) -> Result<Arc<Config>, ConfigError> {
+    let config = Config {
+        cluster_name: hex(&identity.cluster),
+        heartbeat_interval: tuning.heartbeat_ms,
+        election_timeout_min: tuning.election_ms.0,
+        election_timeout_max: tuning.election_ms.1,
+        // Entries are batches: a few of them fill a message.
+        max_payload_entries: 64,
+        // When to take a snapshot and what to purge is decided by bytes: see `compaction`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
+        replication_lag_threshold: u64::MAX / 2,
+        install_snapshot_timeout: 600_000,
+        enable_pre_vote: Some(true),
+        // Entries go to the followers while they are being synced here. A leader that loses one in
+        // a crash and led on in its old term would give the same log id to another entry.
+        enable_leader_restore: Some(false),
+        backoff: "50ms 100ms 200ms ...500ms".to_owned(),
+        ..Config::default()
+    };
+    config.validate().map(Arc::new)
 }

@@ -16,7 +16,9 @@ use openraft::storage::{RaftLogStorage as _, RaftLogStorageExt as _};
 use openraft::vote::RaftLeaderIdExt as _;
 use openraft_rt::AsyncRuntime;
 
-use crate::env::Env;
+use crate::agreement::is_marked;
+use crate::elections;
+use crate::env::{Env, Runtime as _};
 use crate::identity::{Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::options::Tuning;
@@ -47,6 +49,13 @@ pub enum RecoverError {
     /// The node was never made a member, so it has nothing to recover.
     #[error("this node never became a member of a cluster; there is nothing to recover")]
     NeverMember,
+    /// Its state is known to be wrong.
+    #[error(
+        "the state of this node differed from that of a majority: recover from another survivor. \
+         If there is none, and a wrong state is better than no state, remove the file `outvoted` \
+         from the data directory first"
+    )]
+    Outvoted,
     /// The log.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -61,8 +70,12 @@ pub enum RecoverError {
 /// Makes the node in a data directory the only member of a new cluster. The node must not run.
 pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverError> {
     let (disk, dir) = (env.disk().clone(), data.to_owned());
-    let identity = E::Runtime::spawn_blocking(move || Identity::load(&disk, &dir)).await??;
+    let load = move || io::Result::Ok((Identity::load(&disk, &dir)?, is_marked(&disk, &dir)?));
+    let (identity, outvoted) = E::Runtime::spawn_blocking(load).await??;
     let identity = identity.ok_or(RecoverError::Empty)?;
+    if outvoted {
+        return Err(RecoverError::Outvoted);
+    }
     if identity.stage != Stage::Member {
         return Err(RecoverError::NeverMember);
     }
@@ -87,7 +100,14 @@ pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverE
     E::Runtime::spawn_blocking(move || saved.save(&disk, &dir)).await??;
 
     let last = log.last().max(state.standing().applied);
-    stand_alone(&mut log, &identity, last, &members).await?;
+    let term = stand_alone(&mut log, &identity, last, &members).await?;
+    let (disk, dir, now_ms) = (
+        env.disk().clone(),
+        data.to_owned(),
+        E::Runtime::wall_clock_ms(),
+    );
+    let note = move || elections::note_recovery(&disk, &dir, now_ms, term);
+    E::Runtime::spawn_blocking(note).await??;
     let others = members.iter().filter(|(id, _)| **id != identity.id);
     let mut left_behind: Vec<String> = others.map(|(_, member)| member.name.clone()).collect();
     left_behind.sort();
@@ -126,13 +146,13 @@ async fn last_membership<E: Env>(
         .collect())
 }
 
-/// Appends a membership of one, in a term of its own.
+/// Appends a membership of one, in a term of its own, which it answers.
 async fn stand_alone<E: Env>(
     log: &mut Log<E>,
     identity: &Identity,
     last: Option<LogId>,
     members: &BTreeMap<NodeId, Member>,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     use openraft::impls::leader_id_std::LeaderId;
     let voted = log
         .read_vote()
@@ -156,5 +176,6 @@ async fn stand_alone<E: Env>(
     };
     log.blocking_append([entry])
         .await
-        .map_err(|error| io::Error::other(error.to_string()))
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(term)
 }

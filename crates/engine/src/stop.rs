@@ -29,6 +29,12 @@ impl<E: Env> Node<E> {
             Ok(()) => tracing::info!("the state is committed and synced"),
             Err(error) => tracing::error!(%error, "the state could not be synced"),
         }
+        // It may have been found out a moment ago.
+        if self.is_outvoted()
+            && let Err(error) = self.mark().await
+        {
+            tracing::error!(%error, "that this node was outvoted could not be noted");
+        }
     }
 
     async fn hand_over(&self) {

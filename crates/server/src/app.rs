@@ -4,11 +4,13 @@
 mod accounts;
 mod feeds;
 mod freshness;
+mod hits;
 mod polls;
 
 pub(crate) use accounts::NewSession;
 pub(crate) use feeds::{Entry, FeedOf};
 pub(crate) use freshness::Freshness;
+pub(crate) use hits::Seen;
 pub(crate) use polls::Vote;
 
 use std::net::IpAddr;
@@ -17,8 +19,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::accounts::{Member, Standing, WhoIs};
 use domain::news::queries::{Area, AreaRef, GetArea};
-use domain::{Action, Actor, Proposal, Query, Reply, RequestId};
-use engine::{Engine, Position, Served};
+use domain::{Action, Actor, Outcome, Proposal, Query, Reply, RequestId};
+use engine::{Engine, Position, Served, WriteError};
 use http::HeaderMap;
 use http::header::HOST;
 use tokio_util::sync::CancellationToken;
@@ -81,6 +83,20 @@ pub(crate) struct Written {
     pub replayed: bool,
 }
 
+impl Written {
+    fn of(served: Served<Outcome>) -> Result<Self, Trouble> {
+        let Served {
+            value: outcome,
+            position,
+        } = served;
+        Ok(Written {
+            reply: outcome.result?,
+            position,
+            replayed: outcome.replayed,
+        })
+    }
+}
+
 impl Caller {
     /// The session's token, or 401.
     pub fn token(&self) -> Result<Token, Trouble> {
@@ -118,20 +134,21 @@ impl App {
 
     /// Has a command applied for anybody.
     async fn write_unsigned(&self, caller: &Caller, action: Action) -> Result<Written, Trouble> {
+        Written::of(self.propose(caller, action).await?)
+    }
+
+    /// Has a command applied for anybody; answers what the rules said to it.
+    async fn propose(
+        &self,
+        caller: &Caller,
+        action: Action,
+    ) -> Result<Served<Outcome>, WriteError> {
         let proposal = Proposal {
             actor: caller.actor(),
             request: caller.request.clone(),
             action,
         };
-        let Served {
-            value: outcome,
-            position,
-        } = self.engine.write(proposal).await?;
-        Ok(Written {
-            reply: outcome.result?,
-            position,
-            replayed: outcome.replayed,
-        })
+        self.engine.write(proposal).await
     }
 
     /// Asks for the caller, who must be signed in: who that is and the answer come from the same

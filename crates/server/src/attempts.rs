@@ -118,7 +118,7 @@ impl Attempts {
         self.registrations.take(&place(from), now)
     }
 
-    /// Nothing came of an account that was counted.
+    /// Nothing came of an account that was counted, and that is nobody's fault.
     pub fn not_registered(&self, from: IpAddr, now: Instant) {
         self.registrations.give_back(&place(from), now);
     }

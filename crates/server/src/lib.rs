@@ -1,5 +1,5 @@
-//! The front doors of a node: HTTP with REST, live events, Atom and the pages; and the lottery's
-//! for agencies ([`serve_lottery`]).
+//! The front doors of a node: HTTP with REST, live events, Atom and the pages; the one for Redis
+//! clients; and the lottery's for agencies ([`serve_lottery`]).
 //!
 //! ```text
 //!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
@@ -16,6 +16,7 @@ mod app;
 mod atom;
 mod attempts;
 mod config;
+mod door;
 mod events;
 mod first;
 mod http;
@@ -26,14 +27,16 @@ mod metrics;
 mod password;
 mod polls;
 mod problem;
+mod redis;
 mod render;
 mod serve;
 mod token;
 mod web;
 
 pub use config::{Config, Limits, PasswordCost};
+pub use door::{Allowed, NotAllowed};
 pub use first::{Bootstrapped, SetupError, bootstrap, demo};
-pub use lottery::{
-    Allowed, LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, NotAllowed, echo, serve_lottery,
-};
-pub use serve::serve;
+pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
+pub use redis::resp;
+pub use redis::{REDIS_BACKLOG, RedisConfig, RedisLimits};
+pub use serve::{Front, serve};

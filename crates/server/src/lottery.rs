@@ -11,30 +11,25 @@
 //! likes; one for each packet is as good. A body that is no request, and bets that are refused, get
 //! `StoreResponse:1`; a broken frame, and whatever has no true answer, closes the connection.
 
-mod allowed;
 mod connection;
 mod counter;
 mod echo;
 mod packets;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use engine::Engine;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use allowed::{Allowed, NotAllowed};
+use crate::door::{Allowed, Door};
 use connection::Connection;
 use counter::Counter;
 pub use echo::echo;
-
-/// After the system refused a connection (for example, no file descriptors are left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connections that wait to be accepted. A lottery's agencies may all connect in the same moment,
 /// once for each packet; the kernel's own bound (`somaxconn`) is 4,096 nowadays.
@@ -100,7 +95,7 @@ impl Default for LotteryLimits {
 ///
 /// # Errors
 ///
-/// If the listener has no address.
+/// If the listener has no address, or the system no randomness.
 pub async fn serve_lottery(
     listener: TcpListener,
     engine: Engine,
@@ -114,7 +109,9 @@ pub async fn serve_lottery(
     let seats = config.limits.connections;
     // Who watches first and asks then misses nothing in between.
     let watch = engine.watch();
-    let counter = Arc::new(Counter::new(engine, config));
+    let mut door = [0; 16];
+    getrandom::fill(&mut door).map_err(io::Error::other)?;
+    let counter = Arc::new(Counter::new(engine, config, door));
     tasks.spawn(counter.clone().follow(watch, stopping.clone()));
     tracing::info!(%address, "serving agencies");
 
@@ -141,44 +138,4 @@ pub async fn serve_lottery(
     }
     tracing::info!(%address, "action: shutdown | result: success");
     Ok(())
-}
-
-/// Where connections come in: so many at once, and only from where they may.
-struct Door<'a> {
-    listener: &'a TcpListener,
-    seats: Arc<Semaphore>,
-    allowed: Allowed,
-}
-
-impl Door<'_> {
-    /// Hands connections to `welcome` until `shutdown`.
-    async fn accept(
-        &self,
-        shutdown: &CancellationToken,
-        mut welcome: impl FnMut(TcpStream, SocketAddr, OwnedSemaphorePermit),
-    ) {
-        loop {
-            let next = tokio::select! {
-                () = shutdown.cancelled() => return,
-                next = self.next() => next,
-            };
-            match next {
-                Ok((_, peer, _)) if !self.allowed.contains(peer.ip()) => {
-                    tracing::warn!(%peer, "refused: its network is not among the allowed");
-                }
-                Ok((stream, peer, seat)) => welcome(stream, peer, seat),
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn next(&self) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let seat = self.seats.clone().acquire_owned().await;
-        let seat = seat.map_err(io::Error::other)?;
-        let (stream, peer) = self.listener.accept().await?;
-        Ok((stream, peer, seat))
-    }
 }

@@ -17,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::app::App;
+use crate::redis::RedisMetrics;
 
 /// Upper ends of the latency buckets, in seconds: a read, a synced write, a write on a slow disk,
 /// an election.
@@ -63,6 +64,8 @@ pub(crate) struct Metrics {
     accounts: Gauge,
     areas: Gauge,
     posts: Gauge,
+    /// What the Redis front door counts.
+    pub redis: RedisMetrics,
 }
 
 /// One request at work.
@@ -95,6 +98,7 @@ impl Metrics {
             accounts: Gauge::default(),
             areas: Gauge::default(),
             posts: Gauge::default(),
+            redis: RedisMetrics::new(),
         };
         metrics.register(&mut metrics.lock());
         metrics
@@ -144,6 +148,7 @@ impl Metrics {
         to.register("accounts", "Accounts", self.accounts.clone());
         to.register("areas", "Areas", self.areas.clone());
         to.register("posts", "Posts ever published", self.posts.clone());
+        self.redis.register(to);
     }
 
     /// Admits a request, unless `max` are at work.

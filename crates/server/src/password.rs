@@ -1,6 +1,12 @@
 //! Passwords: Argon2id on the blocking pool, a bounded number at once.
+//!
+//! A program that opens a connection for each thing it does says its password each time. What was
+//! right a moment ago is right still, as long as the account's hash is the same: that is remembered
+//! for [`REMEMBERED_FOR`], as a hash under a key that never leaves this process.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
@@ -19,6 +25,12 @@ pub(crate) const PASSWORD_MAX_BYTES: usize = 1024;
 /// When to try again while too many hashes wait: about how long the queue is.
 const HASH_QUEUE_MS: u64 = 1_000;
 
+/// How long a password that was right need not be hashed again.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+
+/// Passwords remembered at once; past it all are forgotten, and hashed again.
+const REMEMBERED_MAX: usize = 1_024;
+
 /// Hashes and checks passwords.
 #[derive(Clone)]
 pub(crate) struct Passwords {
@@ -27,6 +39,45 @@ pub(crate) struct Passwords {
     nobody: Arc<str>,
     running: Arc<Semaphore>,
     admitted: Arc<Semaphore>,
+    recent: Arc<Recent>,
+}
+
+/// Passwords that were right lately, by what they were checked against.
+struct Recent {
+    key: [u8; 32],
+    seen: Mutex<HashMap<[u8; 32], Instant>>,
+}
+
+impl Recent {
+    fn new() -> Result<Self, Trouble> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(Trouble::internal)?;
+        Ok(Recent {
+            key,
+            seen: Mutex::default(),
+        })
+    }
+
+    fn tag(&self, password: &str, hash: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&(hash.len() as u64).to_le_bytes());
+        hasher.update(hash.as_bytes()).update(password.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    fn knows(&self, tag: &[u8; 32]) -> bool {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.get(tag)
+            .is_some_and(|since| since.elapsed() < REMEMBERED_FOR)
+    }
+
+    fn remember(&self, tag: [u8; 32]) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= REMEMBERED_MAX {
+            seen.clear();
+        }
+        seen.insert(tag, Instant::now());
+    }
 }
 
 impl Passwords {
@@ -43,6 +94,7 @@ impl Passwords {
             admitted: Arc::new(Semaphore::new(
                 limits.hashes_at_once + limits.hashes_waiting,
             )),
+            recent: Arc::new(Recent::new()?),
         })
     }
 
@@ -64,11 +116,19 @@ impl Passwords {
         let known = hash.is_some();
         let hash = hash.unwrap_or(&self.nobody).to_owned();
         let password = normalise(password);
+        let tag = self.recent.tag(&password, &hash);
+        if known && self.recent.knows(&tag) {
+            return Ok(true);
+        }
         let same = move || match PasswordHash::new(&hash) {
             Ok(hash) => argon2.verify_password(password.as_bytes(), &hash).is_ok(),
             Err(_) => false,
         };
-        Ok(self.run(same).await? && known)
+        let right = self.run(same).await? && known;
+        if right {
+            self.recent.remember(tag);
+        }
+        Ok(right)
     }
 
     async fn run<T, F>(&self, work: F) -> Result<T, Trouble>

@@ -1,4 +1,5 @@
-//! Connections: accepting them, bounding them, and letting them go.
+//! What the front doors share, and HTTP's connections: accepting them, bounding them, and letting
+//! them go.
 
 mod stall;
 
@@ -38,45 +39,95 @@ const HEADERS_MAX: usize = 100;
 /// After the system refused a connection (for example, no file descriptors are left).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves HTTP until `shutdown`, then lets requests finish and ends event streams.
+/// What the front doors of a node have in common: who is signed in, the events and their readers,
+/// what is counted. Cloning it is cheap.
+#[derive(Clone)]
+pub struct Front {
+    pub(crate) app: App,
+    tasks: TaskTracker,
+}
+
+impl Front {
+    /// Opens it before an engine.
+    ///
+    /// # Errors
+    ///
+    /// If the settings cannot be used.
+    pub fn open(engine: Engine, config: Config) -> io::Result<Self> {
+        let heartbeat = config.limits.heartbeat;
+        let (hub, follower) = Hub::new(&engine);
+        let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
+        let tasks = TaskTracker::new();
+        tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
+        tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
+        tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
+        tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
+        Ok(Front { app, tasks })
+    }
+
+    /// Serves HTTP until `shutdown`, then lets requests finish and ends event streams.
+    ///
+    /// # Errors
+    ///
+    /// If the listener has no address.
+    pub async fn serve_http(
+        &self,
+        listener: TcpListener,
+        shutdown: &CancellationToken,
+    ) -> io::Result<()> {
+        let (app, address) = (&self.app, listener.local_addr()?);
+        let grace = app.config.limits.shutdown_grace;
+        let (connections, tasks) = (GracefulShutdown::new(), TaskTracker::new());
+        tracing::info!(%address, "serving HTTP");
+        accept(&listener, app, &connections, &tasks, shutdown).await;
+        drop(listener);
+
+        // Streams end with a comment, idle connections close, requests at work are finished.
+        app.stopping.cancel();
+        tasks.close();
+        let finished = async {
+            connections.shutdown().await;
+            tasks.wait().await;
+        };
+        match tokio::time::timeout(grace, finished).await {
+            Ok(()) => tracing::info!(%address, "HTTP has stopped"),
+            Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
+        }
+        Ok(())
+    }
+
+    /// Ends what goes on behind the doors, once they are closed.
+    pub async fn close(self) {
+        self.app.stopping.cancel();
+        self.tasks.close();
+        let grace = self.app.config.limits.shutdown_grace;
+        if tokio::time::timeout(grace, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                ?grace,
+                "what goes on behind the front doors did not end in time"
+            );
+        }
+    }
+}
+
+/// Serves HTTP alone until `shutdown`.
 ///
 /// # Errors
 ///
-/// If the listener has no address, or the settings cannot be used.
+/// As [`Front::open`] and [`Front::serve_http`].
 pub async fn serve(
     listener: TcpListener,
     engine: Engine,
     config: Config,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
-    let address = listener.local_addr()?;
-    let grace = config.limits.shutdown_grace;
-    let (hub, follower) = Hub::new(&engine);
-    let heartbeat = config.limits.heartbeat;
-    let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
-    let tasks = TaskTracker::new();
-    tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
-    tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
-    tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
-    tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
-    tracing::info!(%address, "serving HTTP");
-
-    let connections = GracefulShutdown::new();
-    accept(&listener, &app, &connections, &tasks, &shutdown).await;
-    drop(listener);
-
-    // Streams end with a comment, idle connections close, requests at work are finished.
-    app.stopping.cancel();
-    tasks.close();
-    let finished = async {
-        connections.shutdown().await;
-        tasks.wait().await;
-    };
-    match tokio::time::timeout(grace, finished).await {
-        Ok(()) => tracing::info!(%address, "HTTP has stopped"),
-        Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
-    }
-    Ok(())
+    let front = Front::open(engine, config)?;
+    let served = front.serve_http(listener, &shutdown).await;
+    front.close().await;
+    served
 }
 
 async fn accept(

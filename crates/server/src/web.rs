@@ -7,8 +7,10 @@ mod account;
 mod areas;
 mod assets;
 mod cluster;
+mod hits;
 mod language;
 mod layout;
+mod lotteries;
 mod members;
 mod polls;
 mod posts;
@@ -62,10 +64,18 @@ pub(crate) fn routes() -> Router<App> {
         .route("/polls", get(polls::list).post(polls::create))
         .route("/polls/{poll}", get(polls::show).post(polls::vote))
         .route("/polls/{poll}/close", post(polls::close))
+        .route("/lotteries", get(lotteries::list))
+        .route("/lotteries/{lottery}", get(lotteries::show))
+        .route(
+            "/lotteries/{lottery}/agencies/{agency}",
+            get(lotteries::winners),
+        )
         .route(
             "/members",
             get(members::show).post(members::set_administrator),
         )
+        .route("/hits/{name}", get(hits::show))
+        .route("/hits/{name}/badge.svg", get(hits::badge))
         .route("/cluster", get(cluster::show))
         .route("/cluster/token", post(cluster::token))
         .route("/cluster/nodes/remove", post(cluster::remove_node))

@@ -9,6 +9,9 @@ pub const NAME_MAX_BYTES: usize = 50;
 /// Bytes of a document's number.
 pub const DOCUMENT_MAX_BYTES: usize = 10;
 
+/// Bytes of a birthdate.
+pub const BIRTHDATE_MAX_BYTES: usize = 10;
+
 /// The largest number to bet on.
 pub const NUMBER_MAX: u16 = 9999;
 
@@ -24,7 +27,8 @@ pub struct Bet<'a> {
     pub last_name: &'a str,
     /// 1 to [`DOCUMENT_MAX_BYTES`] bytes.
     pub document: &'a str,
-    /// As `YYYY-MM-DD`. Whether it is a day that exists is for the lottery to say.
+    /// 1 to [`BIRTHDATE_MAX_BYTES`] bytes, as `YYYY-MM-DD`. Whether it is a day that exists is for
+    /// the lottery to say.
     pub birthdate: &'a str,
     /// 0 to [`NUMBER_MAX`].
     pub number: u16,
@@ -94,7 +98,7 @@ impl<'a> Bet<'a> {
             first_name: text(Field::FirstName, first_name, NAME_MAX_BYTES)?,
             last_name: text(Field::LastName, last_name, NAME_MAX_BYTES)?,
             document: text(Field::Document, document, DOCUMENT_MAX_BYTES)?,
-            birthdate: present(Field::Birthdate, birthdate)?,
+            birthdate: text(Field::Birthdate, birthdate, BIRTHDATE_MAX_BYTES)?,
             number: read_number(present(Field::Number, number)?)?,
         })
     }

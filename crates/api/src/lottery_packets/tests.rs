@@ -11,8 +11,8 @@ use super::{
     Malformed, Receipt, Request, TooLong, Unintelligible, body_bytes, frame,
 };
 
-/// Packets tried from each seed: a second or so of an unoptimised build.
-const TRIALS: usize = 20_000;
+/// Requests tried: a second or so of an unoptimised build.
+const TRIALS: usize = 2_000;
 
 const ANA: Bet<'_> = Bet {
     first_name: "Ana María",
@@ -276,6 +276,7 @@ fn what_is_wrong_with_a_bet_is_named() {
             "a;b;12345678901;2000-01-01;1",
             too_long(Field::Document, 10),
         ),
+        ("a;b;1;2000-01-010;1", too_long(Field::Birthdate, 10)),
         ("a\n;b;1;2000-01-01;1", BadBet::Reserved(Field::FirstName)),
         ("a;b;1;2000-01-01;-1", BadBet::NoNumber),
         ("a;b;1;2000-01-01;10000", BadBet::NoNumber),
@@ -305,6 +306,14 @@ fn what_is_wrong_with_a_bet_is_named() {
             why: BadBet::Reserved(Field::FirstName)
         })
     );
+    let in_the_date = parse("StoreBet:1;a;b;1;2000:01:01;1");
+    assert_eq!(
+        in_the_date,
+        Err(Malformed::Bet {
+            place: 1,
+            why: BadBet::Reserved(Field::Birthdate)
+        })
+    );
     let semicolon = Bet::from_fields(["a;b", "c", "1", "2000-01-01", "1"]);
     assert_eq!(semicolon, Err(BadBet::Reserved(Field::FirstName)));
     assert!(Bet::from_fields(["a", "b", "1", "2000-02-29", "0"]).is_ok());
@@ -313,7 +322,7 @@ fn what_is_wrong_with_a_bet_is_named() {
 #[test]
 fn every_request_is_read_back_as_it_was_written() {
     let mut dice = ChaCha8Rng::seed_from_u64(1);
-    for _ in 0..TRIALS / 10 {
+    for _ in 0..TRIALS {
         let texts: Vec<[String; 5]> = (0..dice.random_range(1..=63))
             .map(|_| random_bet(&mut dice))
             .collect();
@@ -337,60 +346,8 @@ fn every_request_is_read_back_as_it_was_written() {
     }
 }
 
-#[test]
-fn no_bytes_make_the_parsers_fall_and_what_they_take_is_sound() {
-    let mut dice = ChaCha8Rng::seed_from_u64(2);
-    let bets = vec![ANA, LONGEST, ANA];
-    let seeds = [
-        packet(&Request::StoreBet {
-            agency: 1,
-            bet: ANA,
-        }),
-        packet(&Request::StoreBatch {
-            agency: 12,
-            bets: bets.clone(),
-        }),
-        packet(&Request::StoreBatchOnce {
-            id: "id",
-            agency: 5,
-            bets,
-            receipt: false,
-        }),
-        packet(&Request::WinnersRequest { agency: 5 }),
-    ];
-    for trial in 0..TRIALS {
-        let mut bytes = seeds[trial % seeds.len()][HEADER_BYTES..].to_vec();
-        for _ in 0..dice.random_range(1..6) {
-            mutate(&mut bytes, &mut dice);
-        }
-        let _ = Answer::parse(&bytes);
-        if let Ok(request) = Request::parse(&bytes) {
-            let mut again = Vec::new();
-            request.render(&mut again).unwrap();
-            assert_eq!(Request::parse(body(&again)), Ok(request), "{bytes:?}");
-        }
-    }
-}
-
 fn read(fields: &[String; 5]) -> Bet<'_> {
     Bet::from_fields(fields.each_ref().map(String::as_str)).unwrap()
-}
-
-/// Changes, drops, doubles or inserts something, mostly what means something to a parser.
-fn mutate(bytes: &mut Vec<u8>, dice: &mut ChaCha8Rng) {
-    const TELLING: &[u8] = b";;::0019-\n\xff\xc3\x00A";
-    let at = dice.random_range(0..=bytes.len());
-    let byte = TELLING[dice.random_range(0..TELLING.len())];
-    match dice.random_range(0..5) {
-        0 => bytes.insert(at, byte),
-        1 if at < bytes.len() => bytes[at] = byte,
-        2 if at < bytes.len() => drop(bytes.remove(at)),
-        3 => bytes.truncate(at),
-        _ => {
-            let again = bytes[at..].to_vec();
-            bytes.extend(again);
-        }
-    }
 }
 
 fn random_bet(dice: &mut ChaCha8Rng) -> [String; 5] {

@@ -80,7 +80,7 @@ impl Bets {
             return Err(refuse(format!("more than {FILE_MAX_BYTES} bytes")));
         }
         let text = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-        Bets::check(agency, text, false).map_err(refuse)
+        Bets::of_text(agency, text, false).map_err(refuse)
     }
 
     /// Takes one bet from the environment.
@@ -98,10 +98,12 @@ impl Bets {
             .write_record(values)
             .and_then(|()| line.into_inner().map_err(|error| error.into_error().into()))
             .map_err(Failure::usage)?;
-        Bets::check(agency, text, true).map_err(Failure::usage)
+        Bets::of_text(agency, text, true).map_err(Failure::usage)
     }
 
-    fn check(agency: u32, text: Vec<u8>, single: bool) -> Result<Self, String> {
+    /// Takes the bets of a text, one a line, and checks every one of them; `single` if it is one
+    /// of the environment. An error is one sentence, with the line it is about.
+    pub fn of_text(agency: u32, text: Vec<u8>, single: bool) -> Result<Self, String> {
         let mut count = 0;
         for bet in records(&text) {
             bet?;
@@ -224,7 +226,7 @@ mod tests {
     use super::*;
 
     fn bets(text: &str) -> Result<Bets, String> {
-        Bets::check(1, text.as_bytes().to_vec(), false)
+        Bets::of_text(1, text.as_bytes().to_vec(), false)
     }
 
     fn ids(bets: &Bets, size: usize) -> Vec<(usize, String)> {
@@ -280,6 +282,6 @@ mod tests {
             assert!(why.starts_with(expected), "{why}");
         }
         assert_eq!(bets("").unwrap().count(), 0);
-        assert!(Bets::check(1, b"\xff,b,1,2000-01-01,1\n".to_vec(), false).is_err());
+        assert!(Bets::of_text(1, b"\xff,b,1,2000-01-01,1\n".to_vec(), false).is_err());
     }
 }

@@ -11,6 +11,8 @@
 mod bets;
 mod connection;
 mod courier;
+#[cfg(test)]
+mod fuzz;
 mod receipts;
 pub mod sample;
 mod settings;

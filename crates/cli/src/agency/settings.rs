@@ -25,6 +25,7 @@ retry_sleep, retry_sleep_max, log.level. CLI_ID, CLI_SERVER_ADDRESS, CLI_BATCH_M
 CLI_LOG_LEVEL are understood too.
 Started again with the same file, an agency repeats nothing within a day: each batch is known by
 the file's content and its place in it. So leave the file and the size of a batch as they are.
+The one bet of the environment is known so too: within a day it counts once.
 A bet of a file has a log line of its own with --log debug; a batch always has one.";
 
 /// Milliseconds of the first pause: a node that was restarted is back soon.

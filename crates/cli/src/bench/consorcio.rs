@@ -28,6 +28,7 @@ pub struct Consorcio {
     http_ports: Vec<u16>,
     peer_ports: Vec<u16>,
     lottery_ports: Vec<u16>,
+    redis_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -46,13 +47,14 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
-        let mut ports = free_ports(count * 3)?;
-        let peer_ports = ports.split_off(count);
+        let mut ports = free_ports(count * 4)?;
+        let mut next = || ports.split_off(ports.len() - count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
-            lottery_ports: peer_ports[count..].to_vec(),
-            peer_ports,
-            http_ports: ports,
+            http_ports: next(),
+            peer_ports: next(),
+            lottery_ports: next(),
+            redis_ports: next(),
             nodes: Vec::new(),
             token: String::new(),
         };
@@ -111,6 +113,7 @@ impl Consorcio {
                 &settings::share_of_processors(self.http_ports.len()).to_string(),
             ])
             .args(["--lottery", &local(self.lottery_ports[node])])
+            .args(["--redis", &local(self.redis_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))
@@ -170,6 +173,11 @@ impl Consorcio {
     /// Where a node serves the lottery's agencies.
     pub fn lottery_address(&self, node: usize) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.lottery_ports[node]))
+    }
+
+    /// Where a node serves clients of Redis.
+    pub fn redis_address(&self, node: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.redis_ports[node]))
     }
 
     /// A connection with the administrator's session.

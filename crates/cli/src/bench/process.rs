@@ -175,20 +175,6 @@ pub fn wait_until(
     }
 }
 
-/// Lets this process, and those it starts, open as many files as the system allows: thousands of
-/// readers are thousands of sockets.
-pub fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let _ = setrlimit(
-        Resource::Nofile,
-        Rlimit {
-            current: limit.maximum,
-            ..limit
-        },
-    );
-}
-
 /// Bytes that the files under a directory take on the disk.
 pub fn disk_bytes(dir: &Path) -> anyhow::Result<u64> {
     use std::os::unix::fs::MetadataExt as _;

@@ -5,13 +5,12 @@ use std::str::FromStr;
 
 use engine::production::Production;
 use engine::{Engine, JoinToken, Options, StartError, Tuning};
-use server::{Bootstrapped, Config, SetupError};
+use server::{Bootstrapped, Config, Front, SetupError};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::lottery::Doors;
-use super::{Data, TOKEN_FILE};
+use super::{Data, Doors, TOKEN_FILE};
 use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -20,7 +19,6 @@ use crate::settings::Settings;
 pub async fn compose(
     settings: &Settings,
     data: &Data,
-    http: TcpListener,
     peer: TcpListener,
     doors: Doors,
     stop: CancellationToken,
@@ -41,14 +39,12 @@ pub async fn compose(
     }
     let config = Config {
         demo: settings.demo,
+        doors: told_doors(settings),
         trust_forwarded_for: settings.trust_forwarded_for,
+        public_url: Some(settings.public_url.clone()).filter(|url| !url.is_empty()),
         ..Config::default()
     };
-    let door = async {
-        let http = server::serve(http, engine.clone(), config.clone(), stop.clone());
-        let (http, lottery) = tokio::join!(http, doors.serve(&engine, &stop));
-        http.and(lottery)
-    };
+    let door = serve_doors(doors, &engine, &config, &stop);
     let setup = async {
         tokio::select! {
             done = set_up(&engine, &config, settings, data) => done,
@@ -64,6 +60,23 @@ pub async fn compose(
     let outcome = run(door, setup, failed, &stop).await;
     engine.stop().await;
     outcome
+}
+
+/// Serves whoever asks, until `stop`.
+async fn serve_doors(
+    doors: Doors,
+    engine: &Engine,
+    config: &Config,
+    stop: &CancellationToken,
+) -> std::io::Result<()> {
+    let front = Front::open(engine.clone(), config.clone())?;
+    let (http, redis, lottery) = tokio::join!(
+        front.serve_http(doors.http, stop),
+        doors.redis.serve(&front, stop),
+        doors.lottery.serve(engine, stop),
+    );
+    front.close().await;
+    http.and(redis).and(lottery)
 }
 
 /// Serves until `stop`; an error of any part stops the others.
@@ -107,6 +120,14 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
         join: settings.join.as_ref().map(token).transpose()?,
         tuning: Tuning::default(),
     })
+}
+
+/// The doors beside HTTP that others are told of.
+fn told_doors(settings: &Settings) -> api::types::Doors {
+    api::types::Doors {
+        lottery: settings.reached(settings.lottery),
+        ..api::types::Doors::default()
+    }
 }
 
 /// No data and no token: right for the first node, wrong for one that lost its disk.

@@ -6,18 +6,20 @@ mod listen;
 mod lottery;
 mod memory;
 mod recover;
+mod redis;
 mod stop;
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use server::Allowed;
+use server::{Allowed, RedisConfig};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::failure::{Failure, Outcome};
-use crate::logging;
 use crate::settings::{self, Given, Settings};
+use crate::{files, logging};
 
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
@@ -30,6 +32,7 @@ Examples:
       --http 0.0.0.0:8080 --http-url http://sur.lan:8080 \\
       --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
   consorcio serve --lottery 0.0.0.0:12345 --lottery-allow 10.0.0.0/8     agencies of a network
+  consorcio serve --redis 0.0.0.0:6379 --redis-allow 10.0.0.0/8          Redis clients, with AUTH
   consorcio serve --config sur.toml --print-config    what holds in the end, and stop
 
 Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
@@ -61,6 +64,13 @@ pub struct Args {
     settings: Given,
 }
 
+/// Where a node is asked.
+struct Doors {
+    http: TcpListener,
+    lottery: lottery::Doors,
+    redis: redis::RedisDoor,
+}
+
 /// Runs a node until it is told to stop.
 pub fn run(args: Args) -> Outcome {
     let flags = Given {
@@ -69,32 +79,42 @@ pub fn run(args: Args) -> Outcome {
     };
     let settings = settings::load(flags, args.config.as_deref())?;
     let allowed = lottery::allowed(&settings)?;
+    let redis = redis::config(&settings)?;
     if args.print_config {
         let shown = std::io::stdout().write_all(settings.shown().as_bytes());
         return shown.map_err(Failure::failed);
     }
     logging::start(&settings.log, settings.log_json)?;
+    files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads.get())
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
-    let result = runtime.block_on(serve(settings, allowed, args.supervised));
+    let result = runtime.block_on(serve(settings, allowed, redis, args.supervised));
     // What still blocks (a read of a slow disk) must not keep a stopped node alive.
     runtime.shutdown_timeout(stop::LINGER);
     result
 }
 
-async fn serve(settings: Settings, allowed: Allowed, supervised: bool) -> Outcome {
+async fn serve(
+    settings: Settings,
+    allowed: Allowed,
+    redis: RedisConfig,
+    supervised: bool,
+) -> Outcome {
     let data = Data::claim(&settings.data)?;
-    let http = listen::bind(settings.http, "HTTP", "--http").await?;
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
-    let doors = lottery::Doors::open(&settings, allowed)?;
+    let doors = Doors {
+        http: listen::bind(settings.http, "HTTP", "--http").await?,
+        lottery: lottery::Doors::open(&settings, allowed)?,
+        redis: redis::RedisDoor::open(&settings, redis)?,
+    };
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
     tokio::select! {
-        done = compose::compose(&settings, &data, http, peer, doors, stop) => done?,
+        done = compose::compose(&settings, &data, peer, doors, stop) => done?,
         never = memory::give_back() => match never {},
     }
     info!(name = settings.name, "stopped");

@@ -6,11 +6,12 @@
 
 mod door;
 mod load;
+mod public_url;
 
 pub use door::Door;
 pub use load::load;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -96,6 +97,11 @@ settings! {
     #[arg(value_name = "URL")]
     http_url: String = String::new(), "CONSORCIO_HTTP_URL";
 
+    /// URL under which browsers and feed readers reach the cluster, where a proxy or a balancer is
+    /// before it; links in feeds begin so. With https, browsers send sessions through TLS only.
+    #[arg(value_name = "URL")]
+    public_url: String = String::new(), "CONSORCIO_PUBLIC_URL";
+
     /// Address where the other nodes are served.
     #[arg(value_name = "ADDRESS")]
     peer: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 7070)), "CONSORCIO_PEER";
@@ -116,6 +122,22 @@ settings! {
     /// Id of the lottery that is served; 0 is the current one, which was opened last.
     #[arg(value_name = "ID")]
     lottery_id: u32 = 0, "CONSORCIO_LOTTERY_ID";
+
+    /// Address where Redis clients are served, or off. On an address of other machines they must
+    /// say AUTH with an account's name and password, unless redis-without-password is set.
+    #[arg(value_name = "ADDRESS|off")]
+    redis: Door = Door::local(6_379), "CONSORCIO_REDIS";
+
+    /// Networks whose Redis clients may connect, with commas between them; by default any that can
+    /// reach the address.
+    #[arg(value_name = "NETWORK,…")]
+    redis_allow: String = "any".to_owned(), "CONSORCIO_REDIS_ALLOW";
+
+    /// Let every Redis client that can reach the address read, change and delete all keys without
+    /// a password. On an address of this machine alone none is needed anyhow.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    redis_without_password: bool = false, "CONSORCIO_REDIS_WITHOUT_PASSWORD";
 
     /// Address that sends back what comes (RFC 862), to try whether the node can be reached, or
     /// off. Who may connect is said by lottery-allow.
@@ -148,6 +170,14 @@ settings! {
     log: String = "info".to_owned(), "CONSORCIO_LOG";
 }
 
+#[cfg(test)]
+impl Given {
+    /// The settings that hold if this is all that is said.
+    pub fn settled(self) -> Outcome<Settings> {
+        self.over_defaults().complete()
+    }
+}
+
 impl Settings {
     /// Adds what follows from other settings, and refuses what cannot work.
     fn complete(mut self) -> Outcome<Self> {
@@ -161,12 +191,30 @@ impl Settings {
         if self.peer_address.is_empty() {
             self.peer_address = reachable(self.peer, "peer", "peer-address")?;
         }
+        self.public_url = public_url::checked(&self.public_url)?;
         for (door, flag) in [(self.lottery, "lottery"), (self.echo, "echo")] {
             check_allowed(door, flag, &self.lottery_allow)?;
         }
         self.http_url
             .truncate(self.http_url.trim_end_matches('/').len());
         Ok(self)
+    }
+
+    /// Where others reach a front door, which they are told: one that listens on every address is
+    /// beside the HTTP door, and one of this machine alone is there for nobody else.
+    pub fn reached(&self, door: Door) -> Option<String> {
+        let Door::At(address) = door else {
+            return None;
+        };
+        let url: Option<http::Uri> = self.http_url.parse().ok();
+        let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse();
+        let here = host == "localhost" || ip.is_ok_and(|ip: IpAddr| ip.is_loopback());
+        match address.ip() {
+            ip if ip.is_unspecified() => Some(format!("{host}:{}", address.port())),
+            ip if ip.is_loopback() && !here => None,
+            _ => Some(address.to_string()),
+        }
     }
 
     /// The settings as a file would say them, without the secrets.
@@ -281,6 +329,41 @@ mod tests {
             given("").over_defaults().lottery.to_string(),
             "127.0.0.1:12345"
         );
+    }
+
+    #[test]
+    fn others_are_told_of_doors_that_they_can_reach() {
+        let reached = |http_url: &str, door: &str| {
+            let text = format!("http_url = {http_url:?}");
+            let settings = given(&text).over_defaults().complete().unwrap();
+            settings.reached(door.parse().unwrap())
+        };
+        let cases = [
+            (
+                "http://sur.example",
+                "0.0.0.0:6379",
+                Some("sur.example:6379"),
+            ),
+            ("http://[fd00::1]:8080", "[::]:6379", Some("[fd00::1]:6379")),
+            ("http://sur.example", "10.0.0.7:6379", Some("10.0.0.7:6379")),
+            ("http://sur.example", "127.0.0.1:6379", None),
+            (
+                "http://127.0.0.1:8080",
+                "127.0.0.1:6379",
+                Some("127.0.0.1:6379"),
+            ),
+            (
+                "http://localhost:8080",
+                "127.0.0.1:6379",
+                Some("127.0.0.1:6379"),
+            ),
+            ("http://[::1]:8080", "[::1]:6379", Some("[::1]:6379")),
+            ("http://sur.example", "off", None),
+        ];
+        for (http_url, door, expected) in cases {
+            let told = reached(http_url, door);
+            assert_eq!(told.as_deref(), expected, "{http_url} {door}");
+        }
     }
 
     #[test]

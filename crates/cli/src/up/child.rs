@@ -118,6 +118,7 @@ impl Launcher {
         flag("--peer", node.peer.to_string().into());
         flag("--peer-address", node.peer.to_string().into());
         flag("--lottery", node.lottery.to_string().into());
+        flag("--redis", node.redis.to_string().into());
         flag("--log", self.log.clone().into());
         arguments.push(format!("--log-json={}", self.log_json).into());
         arguments.push(format!("--demo={}", first.demo).into());

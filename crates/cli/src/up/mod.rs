@@ -70,6 +70,11 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     lottery_port: Option<u16>,
 
+    /// Port of the first node for Redis clients; the others have the next ones; 0 serves none
+    /// [default: 6379].
+    #[arg(long, value_name = "PORT")]
+    redis_port: Option<u16>,
+
     /// Show a table that follows the cluster instead of the nodes' logs (on a terminal).
     #[arg(long)]
     status: bool,
@@ -103,6 +108,7 @@ async fn up(args: Args) -> Outcome {
         http_port: args.http_port,
         peer_port: args.peer_port,
         lottery_port: args.lottery_port,
+        redis_port: args.redis_port,
     };
     let plan = Arc::new(Plan::make(&args.data, &wish, args.demo)?);
     let _lock = plan.claim()?;

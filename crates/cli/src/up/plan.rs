@@ -31,6 +31,8 @@ pub struct Wish {
     pub peer_port: Option<u16>,
     /// 0 serves no agencies.
     pub lottery_port: Option<u16>,
+    /// 0 serves no Redis clients.
+    pub redis_port: Option<u16>,
 }
 
 /// The ports of the first node.
@@ -42,16 +44,24 @@ struct Ports {
     /// Data of before there were lotteries do not say it.
     #[serde(default = "lottery_port_default")]
     lottery_port: u16,
+    /// Data of before Redis clients were served do not say it.
+    #[serde(default = "redis_port_default")]
+    redis_port: u16,
 }
 
 const PORTS_DEFAULT: Ports = Ports {
     http_port: 8080,
     peer_port: 7070,
     lottery_port: 12_345,
+    redis_port: 6_379,
 };
 
 fn lottery_port_default() -> u16 {
     PORTS_DEFAULT.lottery_port
+}
+
+fn redis_port_default() -> u16 {
+    PORTS_DEFAULT.redis_port
 }
 
 /// The cluster to run.
@@ -79,6 +89,7 @@ pub struct Node {
     pub http: SocketAddr,
     pub peer: SocketAddr,
     pub lottery: Door,
+    pub redis: Door,
     /// It has never run: it starts the cluster (the first node) or joins it.
     pub fresh: bool,
 }
@@ -102,8 +113,8 @@ impl Plan {
         let count = count_nodes(wish.nodes, &existing, data)?;
         let ports = choose_ports(wish, read_ports(data)?, data)?;
         let room = usize::from(u16::MAX) - count;
-        let highest = ports.http_port.max(ports.peer_port).max(ports.lottery_port);
-        if usize::from(highest) > room {
+        let highest = ports.named().into_iter().map(|(_, port)| port).max();
+        if usize::from(highest.unwrap_or_default()) > room {
             return Err(Failure::usage(format!(
                 "there are no {count} ports from there on"
             )));
@@ -145,8 +156,10 @@ impl Plan {
         let mut busy = Vec::new();
         for node in &self.nodes {
             let mut doors = vec![(node.http, "HTTP"), (node.peer, "peers")];
-            if let Door::At(address) = node.lottery {
-                doors.push((address, "agencies"));
+            for (door, what) in [(node.lottery, "agencies"), (node.redis, "Redis clients")] {
+                if let Door::At(address) = door {
+                    doors.push((address, what));
+                }
             }
             for (address, what) in doors {
                 if taken(address).await {
@@ -157,8 +170,8 @@ impl Plan {
         match busy.as_slice() {
             [] => Ok(()),
             _ => Err(Failure::failed(format!(
-                "another process uses port {}: choose others with --http-port, --peer-port \
-                 and --lottery-port, or stop that process",
+                "another process uses port {}: choose others with --http-port, --peer-port, \
+                 --lottery-port and --redis-port, or stop that process",
                 busy.join(", ")
             ))),
         }
@@ -173,20 +186,29 @@ impl Plan {
     }
 }
 
-fn check_overlap(ports: Ports, count: u16) -> Outcome {
-    let Ports {
-        http_port: http,
-        peer_port: peer,
-        lottery_port: lottery,
-    } = ports;
-    let overlap = |one: u16, other: u16| one.abs_diff(other) < count;
-    if overlap(http, peer) {
-        return Err(Failure::usage("the ports for HTTP and for peers overlap"));
+impl Ports {
+    /// Those that are served at all, by who is.
+    fn named(self) -> Vec<(&'static str, u16)> {
+        let all = [
+            ("HTTP", self.http_port),
+            ("peers", self.peer_port),
+            ("agencies", self.lottery_port),
+            ("Redis clients", self.redis_port),
+        ];
+        all.into_iter().filter(|(_, port)| *port > 0).collect()
     }
-    if lottery > 0 && (overlap(lottery, http) || overlap(lottery, peer)) {
-        return Err(Failure::usage(
-            "the ports for agencies overlap with those for HTTP or for peers",
-        ));
+}
+
+fn check_overlap(ports: Ports, count: u16) -> Outcome {
+    let named = ports.named();
+    for (place, (other, base)) in named.iter().enumerate() {
+        for (what, port) in named.iter().take(place) {
+            if port.abs_diff(*base) < count {
+                return Err(Failure::usage(format!(
+                    "the ports for {what} and for {other} overlap"
+                )));
+            }
+        }
     }
     Ok(())
 }
@@ -194,16 +216,18 @@ fn check_overlap(ports: Ports, count: u16) -> Outcome {
 fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Node {
     let name = format!("n{}", place + 1);
     let port = |base: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, base + place as u16));
+    let door = |base: u16| match base {
+        0 => Door::Off,
+        base => Door::At(port(base)),
+    };
     Node {
         place,
         data: data.join(&name),
         name,
         http: port(ports.http_port),
         peer: port(ports.peer_port),
-        lottery: match ports.lottery_port {
-            0 => Door::Off,
-            base => Door::At(port(base)),
-        },
+        lottery: door(ports.lottery_port),
+        redis: door(ports.redis_port),
         fresh: !existing.contains(&place),
     }
 }
@@ -248,8 +272,10 @@ fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports>
         http_port: wish.http_port.unwrap_or(base.http_port),
         peer_port: wish.peer_port.unwrap_or(base.peer_port),
         lottery_port: wish.lottery_port.unwrap_or(base.lottery_port),
+        redis_port: wish.redis_port.unwrap_or(base.redis_port),
     };
-    // Agencies are told where to go by people; the nodes know each other by the others.
+    // Agencies and Redis clients are told where to go by people; the nodes know each other by the
+    // others.
     let known = |ports: Ports| (ports.http_port, ports.peer_port);
     match kept {
         Some(kept) if known(kept) != known(wanted) => Err(Failure::usage(format!(

@@ -71,11 +71,13 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     });
     say("");
     for node in &plan.nodes {
-        let agencies = match node.lottery {
-            Door::At(address) => format!("  agencies: {address}"),
-            Door::Off => String::new(),
-        };
-        say(&format!("  {}  {}{agencies}", node.name, node.url()));
+        let mut doors = String::new();
+        for (door, what) in [(node.lottery, "agencies"), (node.redis, "Redis clients")] {
+            if let Door::At(address) = door {
+                let _ = write!(doors, "  {what}: {address}");
+            }
+        }
+        say(&format!("  {}  {}{doors}", node.name, node.url()));
     }
     if plan.demo && plan.first_start {
         say("");
@@ -92,6 +94,9 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     say("Try next:");
     say(&format!("  consorcio account login admin --server {first}"));
     say(&format!("  curl {first}/v1/cluster"));
+    if let Some(Door::At(address)) = plan.nodes.first().map(|node| node.redis) {
+        say(&format!("  redis-cli -p {} incr visits", address.port()));
+    }
     if let Some(pid) = last_pid.filter(|_| plan.nodes.len() >= 3) {
         say(&format!(
             "  kill -9 {pid}    # {}: nothing is lost, and it comes back",

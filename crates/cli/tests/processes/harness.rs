@@ -1,7 +1,8 @@
 //! Nodes as processes, which are gone when the test is, however it ends.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,8 @@ use api::Client;
 use api::types::{Cluster as Status, Credentials, NewArea};
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::disk::SmallDisk;
+
 /// The administrator's password in every test.
 pub const PASSWORD: &str = "correcto caballo pila grapa";
 
@@ -19,6 +22,8 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 
 /// How often a condition is looked at.
 const POLL: Duration = Duration::from_millis(20);
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_consorcio");
 
 /// One cluster at a time.
 static TURN: Mutex<()> = Mutex::new(());
@@ -31,7 +36,11 @@ pub fn turn() -> MutexGuard<'static, ()> {
 
 /// The program, not yet started: with no settings but those of the test.
 pub fn program() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_consorcio"));
+    unset(Command::new(PROGRAM))
+}
+
+/// Without the settings and the input of whoever runs the test.
+pub fn unset(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("CONSORCIO_") {
             command.env_remove(name);
@@ -86,13 +95,19 @@ pub struct Server {
     peer: SocketAddr,
     /// Where the lottery's agencies are served.
     pub lottery: SocketAddr,
+    /// Where Redis clients are served.
+    pub redis: SocketAddr,
+    /// Settings besides those that every node of a test has: variables and their values.
+    pub settings: Vec<(&'static str, &'static str)>,
+    /// The disk that its data are on, if it is not the machine's.
+    pub disk: Option<SmallDisk>,
     log: PathBuf,
     child: Option<Child>,
 }
 
 impl Server {
     pub fn new(dir: &Path, name: &str) -> Self {
-        let base = free_ports(3);
+        let base = free_ports(4);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Server {
             name: name.to_owned(),
@@ -100,6 +115,9 @@ impl Server {
             http: address(base),
             peer: address(base + 1),
             lottery: address(base + 2),
+            redis: address(base + 3),
+            settings: Vec::new(),
+            disk: None,
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -112,7 +130,10 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = program();
+        let mut command = match &self.disk {
+            Some(disk) => disk.program(),
+            None => program(),
+        };
         command
             .args(["serve", "--supervised", "--name", &self.name, "--data"])
             .arg(&self.data)
@@ -123,8 +144,11 @@ impl Server {
                 &self.peer.to_string(),
                 "--lottery",
                 &self.lottery.to_string(),
+                "--redis",
+                &self.redis.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
+            .envs(self.settings.iter().copied())
             // Its end tells the node that the test is gone.
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -133,6 +157,21 @@ impl Server {
             command.env("CONSORCIO_JOIN", token);
         }
         self.child = Some(command.spawn().unwrap());
+    }
+
+    /// Sends a request as it is, and answers what came back.
+    pub fn raw(&self, head: &str, body: &str) -> String {
+        let length = body.len();
+        let mut stream = TcpStream::connect(self.http).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!(
+            "{head}\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     pub fn url(&self) -> String {
@@ -201,6 +240,10 @@ impl Server {
     /// The secret with which others join.
     pub async fn token(&self) -> String {
         let file = self.data.join("join-token");
+        let file = match &self.disk {
+            Some(disk) => disk.seen(&file),
+            None => file,
+        };
         eventually("the token is written", async || {
             std::fs::read_to_string(&file).ok()
         })
@@ -234,6 +277,16 @@ pub struct Cluster {
 impl Cluster {
     /// Starts `count` nodes and waits until all vote.
     pub async fn start(count: usize) -> Self {
+        Self::with(count, &[]).await
+    }
+
+    /// The same, each with more settings: variables and their values.
+    pub async fn with(count: usize, settings: &[(&'static str, &'static str)]) -> Self {
+        Self::prepared(count, |node| node.settings = settings.to_vec()).await
+    }
+
+    /// The same, each prepared before its first start.
+    pub async fn prepared(count: usize, prepare: impl FnMut(&mut Server)) -> Self {
         let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let nodes = (1..=count).map(|number| Server::new(dir.path(), &format!("n{number}")));
@@ -242,6 +295,7 @@ impl Cluster {
             dir,
             _turn: turn,
         };
+        cluster.nodes.iter_mut().for_each(prepare);
         cluster.nodes[0].start(None);
         let token = cluster.nodes[0].token().await;
         for node in &mut cluster.nodes[1..] {

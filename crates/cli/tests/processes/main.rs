@@ -6,8 +6,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agencies;
+mod classic;
 mod commands;
+mod disk;
+mod elections;
 mod faults;
+mod field;
+mod full_disk;
 mod harness;
 mod kills;
 mod load;
@@ -16,4 +21,5 @@ mod members;
 mod pause;
 mod polls;
 mod program;
+mod proxy;
 mod up;

@@ -81,6 +81,11 @@ fn a_configuration_is_checked_before_anything_is_done() {
     refused(&serve("name = \"a b\"\n"), 2, "is no name for a node");
     refused(&serve("http = \"0.0.0.0:8080\"\n"), 2, "--http-url");
     refused(
+        &serve("public_url = \"https://consorcio.example/news\"\n"),
+        2,
+        "--public-url",
+    );
+    refused(
         &serve("lottery = \"0.0.0.0:12345\"\n"),
         2,
         "--lottery-allow",

@@ -275,11 +275,10 @@ pub(super) fn set_move(
     member: &Bytes,
 ) -> Done<StoreReply> {
     check_key(to)?;
-    let source = find(work, from, Kind::Set)?;
-    let mut target = find_or_new(work, to, Kind::Set)?;
-    let Some(mut source) = source else {
+    let Some(mut source) = find(work, from, Kind::Set)? else {
         return Ok(StoreReply::Integer(0));
     };
+    let mut target = find_or_new(work, to, Kind::Set)?;
     if !exists(work, source.group, member)? {
         return Ok(StoreReply::Integer(0));
     }

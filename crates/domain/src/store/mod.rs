@@ -47,6 +47,7 @@ pub use operation::{
     Write,
 };
 pub use queries::{Ask, Looked};
+pub use ranges::matches;
 pub use record::Kind;
 pub use reply::{Answer, Entry, Executed, Journal, StoreError, StoreReply};
 pub use touched::{Message, Touched, TouchedKey};

@@ -36,7 +36,7 @@ pub(super) fn literal_prefix(glob: &[u8]) -> &[u8] {
 
 /// Whether a text matches a glob: `*` is anything, `?` one byte, `[a-z]` and `[^a]` one of some,
 /// and `\` takes what follows as it is. At most as many steps as the product of both lengths.
-pub(super) fn matches(glob: &[u8], text: &[u8]) -> bool {
+pub fn matches(glob: &[u8], text: &[u8]) -> bool {
     let (mut rest, mut left) = (glob, text);
     let mut star: Option<(&[u8], &[u8])> = None;
     loop {

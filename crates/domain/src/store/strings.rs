@@ -40,6 +40,11 @@ pub(super) fn part(source: &mut dyn Source, key: &[u8], start: i64, end: i64) ->
     let value = string(source, key)?
         .map(|(_, value)| value)
         .unwrap_or_default();
+    // As Redis has it, an end before the first byte means that byte; but not if the range is empty.
+    let end = match start < 0 && start > end {
+        true => end,
+        false => end.max(-(value.len() as i64)),
+    };
     let range = ranges::within(start, end, value.len() as u64);
     answered(
         source,

@@ -152,8 +152,9 @@ impl<E: Env> Writer<E> {
             match place {
                 Ok(place) => return self.settle(group, committed, place).await,
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
-                    self.room.store(false, Ordering::Relaxed);
-                    tracing::warn!("the disk is full: the log waits for space");
+                    if self.room.swap(false, Ordering::Relaxed) {
+                        tracing::warn!("the disk is full: the log waits for space");
+                    }
                     E::Runtime::sleep(FULL_RETRY).await;
                 }
                 Err(error) => return Err(error),

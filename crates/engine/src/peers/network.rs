@@ -1,6 +1,6 @@
 //! openraft's way to the other nodes.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
-use openraft_rt::{AsyncRuntime, Select2};
+use openraft_rt::{AsyncRuntime, Instant as _, Select2, Select3};
 
 use super::Peers;
 use super::client::{CallError, Caller};
@@ -28,6 +28,13 @@ use crate::types::{Member, NodeId, Types, Vote};
 /// Append requests on their way to one node. On a real network this hides the round trip; each is
 /// bounded by what one read of the log returns.
 const PIPELINE_MAX: usize = 8;
+
+/// While entries follow each other this closely, word of a commit waits to travel with the next one.
+const CLOSE: Duration = Duration::from_millis(2);
+
+/// So long it waits, in the coarse steps of the runtime's timer: a follower that has an entry but
+/// does not know that it is committed cannot show it.
+const HOLD_MAX: Duration = Duration::from_millis(1);
 
 /// Bytes of a snapshot in one frame.
 const CHUNK_BYTES: usize = 1024 * 1024;
@@ -213,6 +220,9 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
                 halves,
                 input: Some(input),
                 sent: 0,
+                held: None,
+                last_entries: None,
+                close: false,
                 timeout,
             };
             let answers = futures_util::stream::unfold(Some(pipeline), Pipeline::next);
@@ -277,14 +287,26 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
 
 /// An append stream under way. The connection goes back to the link only if every request was
 /// answered; otherwise nobody could tell which answer belongs to which request.
+///
+/// openraft sends each commit to the followers in a request of its own, unless entries are there to
+/// carry it. Under load they are about to be: such a request is held for a moment, and the next one
+/// takes its place, which halves the messages of a write. The answer to the next one answers both.
 struct Pipeline<'s, E: Env, S> {
     link: &'s mut Link<E>,
     /// Made for the first request: openraft waits in its input before it tries a dead node again.
     halves: Option<Halves<E>>,
     input: Option<S>,
     sent: usize,
+    /// Holds no entries, and when it is sent if nothing takes its place.
+    held: Option<(AppendEntriesRequest<C<E>>, Now<E>)>,
+    /// When entries were last asked for.
+    last_entries: Option<Now<E>>,
+    /// True if the last entries followed closely on those before.
+    close: bool,
     timeout: Duration,
 }
+
+type Now<E> = <<E as Env>::Runtime as AsyncRuntime>::Instant;
 
 type Answer<E> = Result<StreamAppendResult<C<E>>, RPCError<C<E>>>;
 
@@ -310,24 +332,64 @@ where
 
     /// The next answer; `None` when all requests are sent and answered.
     async fn step(&mut self) -> io::Result<Option<StreamAppendResult<C<E>>>> {
-        loop {
-            let input = self.input.as_mut().filter(|_| self.sent < PIPELINE_MAX);
-            let request = match (input, self.sent, &mut self.halves) {
-                (None, 0, _) => return Ok(None),
-                (Some(input), 0, _) | (Some(input), _, None) => input.next().await,
-                (None, _, _) => return self.answer().await.map(Some),
-                (Some(input), _, Some((_, receiver))) => {
-                    let answer = E::Runtime::timeout(self.timeout, receiver.receive());
-                    match E::Runtime::select2(answer, input.next()).await {
-                        Select2::First(frame) => return self.read(frame.map_err(late)?).map(Some),
-                        Select2::Second(request) => request,
-                    }
+        while self.input.is_some() || self.sent > 0 {
+            match self.wait().await {
+                Select3::First(frame) => return self.read(frame.map_err(late)?).map(Some),
+                Select3::Second(Some(request)) => self.take(request).await?,
+                Select3::Second(None) => {
+                    self.input = None;
+                    self.release().await?;
                 }
-            };
-            match request {
-                Some(request) => self.send(&request).await?,
-                None => self.input = None,
+                Select3::Third(()) => self.release().await?,
             }
+        }
+        Ok(None)
+    }
+
+    /// Waits for an answer, the next request, or until the held one must go.
+    async fn wait(&mut self) -> Happened<E> {
+        let (sent, timeout) = (self.sent, self.timeout);
+        let answer = async {
+            match &mut self.halves {
+                Some((_, receiver)) if sent > 0 => {
+                    E::Runtime::timeout(timeout, receiver.receive()).await
+                }
+                _ => pending().await,
+            }
+        };
+        let request = async {
+            match &mut self.input {
+                Some(input) if sent < PIPELINE_MAX => input.next().await,
+                _ => pending().await,
+            }
+        };
+        let overdue = async {
+            match &self.held {
+                Some((_, until)) if sent < PIPELINE_MAX => E::Runtime::sleep_until(*until).await,
+                _ => pending().await,
+            }
+        };
+        E::Runtime::select3(Box::pin(answer), request, Box::pin(overdue)).await
+    }
+
+    /// Sends a request, or holds it. What was held is covered by it: it tells of a later commit.
+    async fn take(&mut self, request: AppendEntriesRequest<C<E>>) -> io::Result<()> {
+        self.held = None;
+        let now = Now::<E>::now();
+        if !request.entries.is_empty() {
+            let since = self.last_entries.replace(now).map(|last| now - last);
+            self.close = since.is_some_and(|since| since <= CLOSE);
+        } else if self.close {
+            self.held = Some((request, now + HOLD_MAX));
+            return Ok(());
+        }
+        self.send(&request).await
+    }
+
+    async fn release(&mut self) -> io::Result<()> {
+        match self.held.take() {
+            Some((request, _)) => self.send(&request).await,
+            None => Ok(()),
         }
     }
 
@@ -344,12 +406,6 @@ where
         Ok(())
     }
 
-    async fn answer(&mut self) -> io::Result<StreamAppendResult<C<E>>> {
-        let (_, receiver) = self.halves.as_mut().ok_or(io::ErrorKind::NotConnected)?;
-        let frame = E::Runtime::timeout(self.timeout, receiver.receive()).await;
-        self.read(frame.map_err(late)?)
-    }
-
     fn read(&mut self, frame: io::Result<Option<Bytes>>) -> io::Result<StreamAppendResult<C<E>>> {
         let frame = frame?.ok_or(io::ErrorKind::UnexpectedEof)?;
         let answer: AppendAnswer<E::Runtime> = wire::decode(&frame).map_err(io::Error::other)?;
@@ -357,6 +413,13 @@ where
         answer.map_err(io::Error::other)
     }
 }
+
+/// An answer or that none came in time; a request or the end of them; or the held one must go.
+type Happened<E> = Select3<
+    Result<io::Result<Option<Bytes>>, <<E as Env>::Runtime as AsyncRuntime>::TimeoutError>,
+    Option<AppendEntriesRequest<C<E>>>,
+    (),
+>;
 
 fn late<T>(_: T) -> io::Error {
     io::ErrorKind::TimedOut.into()

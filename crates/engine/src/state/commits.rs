@@ -17,6 +17,9 @@ use crate::node::InstantOf;
 /// the same for one command as for thousands, and the log already has them.
 const COMMIT_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often a full disk is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(250);
+
 /// The same while commits take long, because many keys change: what changes often is then written
 /// less often.
 const COMMIT_INTERVAL_MAX: Duration = Duration::from_secs(2);
@@ -60,10 +63,10 @@ impl<E: Env> State<E> {
             let begun = InstantOf::<E>::now();
             match state.commit().await {
                 Ok(()) => {}
-                Err(fault @ Fault::DiskFull) => {
-                    tracing::warn!(%fault, "the state could not be committed; it is tried again");
-                    state.shared.room.store(false, Ordering::Relaxed);
+                Err(Fault::DiskFull) => {
                     state.shared.dirty.notify_one();
+                    // However many readers wait for it: they cannot make room.
+                    state.wait_for_room().await;
                 }
                 Err(fault) => return state.shared.failure.note(fault.to_string()),
             }
@@ -86,10 +89,21 @@ impl<E: Env> State<E> {
         }
     }
 
+    /// Refuses what is new, and lets time pass before something is tried again. Said once: the log
+    /// may be on the same disk.
+    pub(super) async fn wait_for_room(&self) {
+        if self.shared.room.swap(false, Ordering::Relaxed) {
+            tracing::warn!("the disk is full: the state waits for space");
+        }
+        E::Runtime::sleep(FULL_RETRY).await;
+    }
+
     async fn commit(&self) -> Result<(), Fault> {
         self.write_ahead().await?;
         self.with_store(Store::commit).await?;
-        self.shared.room.store(true, Ordering::Relaxed);
+        if !self.shared.room.swap(true, Ordering::Relaxed) {
+            tracing::info!("there is room on the disk again");
+        }
         if self.wal_bytes().await > WAL_MAX_BYTES {
             self.checkpoint().await?;
         }

@@ -20,7 +20,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use domain::store::{Memory, Touched};
 use domain::{Event, Fault};
@@ -45,9 +44,6 @@ const STRETCH_MAX_ENTRIES: usize = 64;
 
 /// Commands applied on the spot: about a millisecond's work, which no timer or heartbeat misses.
 const INLINE_MAX_COMMANDS: usize = 128;
-
-/// How often a full disk is tried again.
-const FULL_RETRY: Duration = Duration::from_millis(250);
 
 /// Batches of events that a watcher may fall behind before it is told that it missed some.
 const EVENTS_MAX: usize = 1024;
@@ -229,7 +225,7 @@ impl<E: Env> State<E> {
         Some(self.shared.with(&mut store, |store| store.apply(entries)))
     }
 
-    /// Applies entries; waits while the disk is full.
+    /// Applies entries; waits while the disk is full. That there is room again only a commit shows.
     async fn apply_stretch(&self, entries: Arc<[Entry]>) -> Result<Applied, Fault> {
         loop {
             let applied = match self.apply_inline(&entries) {
@@ -239,14 +235,11 @@ impl<E: Env> State<E> {
                     self.with_store(move |store| store.apply(&stretch)).await
                 }
             };
-            let full = matches!(applied, Err(Fault::DiskFull));
-            self.shared.room.store(!full, Ordering::Relaxed);
-            if !full {
+            if !matches!(applied, Err(Fault::DiskFull)) {
                 self.shared.dirty.notify_one();
                 return applied;
             }
-            tracing::warn!("the disk is full: the state waits for space");
-            E::Runtime::sleep(FULL_RETRY).await;
+            self.wait_for_room().await;
         }
     }
 
@@ -259,11 +252,7 @@ impl<E: Env> State<E> {
     {
         loop {
             match self.with_store(work()).await {
-                Err(Fault::DiskFull) => {
-                    self.shared.room.store(false, Ordering::Relaxed);
-                    tracing::warn!("the disk is full: a snapshot waits for space");
-                    E::Runtime::sleep(FULL_RETRY).await;
-                }
+                Err(Fault::DiskFull) => self.wait_for_room().await,
                 ended => return ended.map_err(fatal),
             }
         }

@@ -7,7 +7,9 @@
     missing_docs
 )]
 
+mod elections;
 mod outvoted;
+mod rounds;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,7 +17,10 @@ use std::time::{Duration, Instant};
 use domain::store::{Executed, Read, StoreReply, Write};
 use domain::{Action, Actor, Proposal, Reply, RequestId};
 use engine::production::Production;
-use engine::{Consistency, Engine, JoinToken, Options, ReadError, Role, Tuning, WriteError};
+use engine::{
+    Cause, Consistency, Engine, Happened, JoinToken, Options, ReadError, Role, StartError, Tuning,
+    WriteError,
+};
 use tokio::net::TcpListener;
 
 async fn start(name: &str, data: &Path, join: Option<&str>) -> Engine {
@@ -271,6 +276,14 @@ async fn one_survivor_can_be_made_a_cluster_of_its_own() {
         again.value.replayed,
         "a request of the old cluster is still known"
     );
+    let remembered = node.elections().await[0].elections.clone();
+    let forced = Happened::Stood(Cause::Forced);
+    assert!(
+        remembered
+            .expect("its own")
+            .iter()
+            .any(|past| past.what == forced)
+    );
     let members = |node: &Engine| node.status().nodes.len();
     until("one member", || members(&node) == 1).await;
     // A lost node that comes back is a stranger now; a new one may join.
@@ -339,20 +352,23 @@ async fn a_member_that_lost_its_log_does_not_start() {
 }
 
 async fn refuse_to_start(data: &Path) {
+    let error = refusal("n1", data, None).await;
+    assert!(error.to_string().contains("join the node anew"), "{error}");
+}
+
+/// Why a node does not start.
+async fn refusal(name: &str, data: &Path, join: Option<&str>) -> StartError {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let options = Options {
-        name: "n1".to_owned(),
-        data: data.join("n1"),
+        name: name.to_owned(),
+        data: data.join(name),
         peer: listener.local_addr().unwrap().to_string(),
         http: String::new(),
-        join: None,
+        join: join.map(|token| token.parse::<JoinToken>().unwrap()),
         tuning: Tuning::default(),
     };
-    let error = Engine::start(Production::new(listener), options)
-        .await
-        .err()
-        .unwrap();
-    assert!(error.to_string().contains("join the node anew"), "{error}");
+    let started = Engine::start(Production::new(listener), options).await;
+    started.err().expect("it does not start")
 }
 
 #[tokio::test(flavor = "multi_thread")]

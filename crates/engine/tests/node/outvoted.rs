@@ -1,12 +1,12 @@
-//! A node whose state is wrong.
+//! A node whose state is wrong, and what becomes of it.
 
 use std::path::Path;
 use std::time::Duration;
 
 use domain::{Action, Actor, Proposal};
-use engine::{Consistency, Engine, ReadError, Watch, WriteError};
+use engine::{Consistency, Engine, ReadError, Role, StartError, Watch, WriteError};
 
-use super::{get, put, read, three, until};
+use super::{get, leader, put, read, refusal, start, three, until};
 
 /// Changes a node's state behind its back.
 fn tamper(data: &Path, name: &str) {
@@ -83,4 +83,125 @@ async fn a_node_whose_state_differs_takes_itself_out_also_when_it_leads() {
     for node in nodes {
         node.stop().await;
     }
+}
+
+/// Tampers with a node's state and waits until it has found out. The key `a` is the others' then.
+async fn outvote(data: &Path, nodes: &[Engine], odd: usize) {
+    nodes[odd].write(put("a", "1", None)).await.unwrap();
+    let linearizable = get(&nodes[odd], Consistency::Linearizable, "a").await;
+    assert_eq!(linearizable.as_deref(), Some("1"));
+    tamper(data, &nodes[odd].status().node);
+    nodes[odd].write(put("a", "2", None)).await.unwrap();
+    until("it is found out", || nodes[odd].is_outvoted()).await;
+}
+
+/// Waits until a node that joined under an old name votes, is well, and has what it must have.
+async fn until_well(nodes: &[Engine], old_id: u64) {
+    let well = |node: &Engine| {
+        let status = node.status();
+        let right = |of: &engine::NodeStatus| of.healthy && of.role != Role::Learner;
+        node.is_ready()
+            && status.nodes.len() == 3
+            && status.nodes.iter().all(|of| right(of) && of.id != old_id)
+    };
+    until("three voters, all well", || nodes.iter().all(well)).await;
+    let written = nodes[2].write(put("b", "3", None)).await.unwrap();
+    let seen = Consistency::Session(written.position.index);
+    for node in nodes {
+        assert_eq!(get(node, seen, "a").await.as_deref(), Some("2"));
+        assert_eq!(get(node, seen, "b").await.as_deref(), Some("3"));
+    }
+    until("equal hashes", || {
+        let statuses: Vec<_> = nodes.iter().map(Engine::status).collect();
+        let equal = |of: &engine::ClusterStatus| {
+            (of.applied, &of.state_hash) == (statuses[0].applied, &statuses[0].state_hash)
+        };
+        statuses.iter().all(|status| equal(status))
+    })
+    .await;
+}
+
+fn id_of(node: &Engine) -> u64 {
+    let status = node.status();
+    let own = status.nodes.iter().find(|of| *of.name == *status.node);
+    own.expect("it is a member").id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outvoted_node_does_not_start_again_and_is_well_once_it_joins_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nodes = three(dir.path()).await;
+    let odd = leader(&nodes);
+    outvote(dir.path(), &nodes, odd).await;
+    let node = nodes.remove(odd);
+    let (name, old_id) = (node.status().node.to_string(), id_of(&node));
+    node.stop().await;
+    drop(node);
+    let token = nodes[0].join_token();
+    // With the token or without: neither an operator nor a supervisor gets around it.
+    for token in [None, Some(token.as_str())] {
+        let refused = refusal(&name, dir.path(), token).await;
+        assert!(matches!(refused, StartError::Outvoted), "{refused}");
+        let said = refused.to_string();
+        assert!(said.contains("Move the data directory away"), "{said}");
+        assert!(said.contains("serve --join TOKEN"), "{said}");
+    }
+    // What it said is done at once, while the others have not missed the old one yet.
+    let home = dir.path().join(&name);
+    std::fs::rename(&home, dir.path().join("away")).unwrap();
+    nodes.push(start(&name, dir.path(), Some(&token)).await);
+    until_well(&nodes, old_id).await;
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outvoted_node_that_still_runs_leaves_its_name_to_another() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut nodes = three(dir.path()).await;
+    let token = nodes[0].join_token();
+    let taken = refusal("n3", &dir.path().join("elsewhere"), Some(&token)).await;
+    assert!(
+        taken.to_string().contains("n3 is a member and alive"),
+        "{taken}"
+    );
+    outvote(dir.path(), &nodes, 2).await;
+    let old = nodes.pop().unwrap();
+    let old_id = id_of(&old);
+    until("the others know", || {
+        let knows = |of: &engine::NodeStatus| of.id == old_id && of.differs && !of.healthy;
+        nodes
+            .iter()
+            .all(|node| node.status().nodes.iter().any(knows))
+    })
+    .await;
+    nodes.push(start("n3", &dir.path().join("other"), Some(&token)).await);
+    until_well(&nodes, old_id).await;
+    old.stop().await;
+    for node in nodes {
+        node.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_state_is_not_made_a_cluster_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let nodes = three(dir.path()).await;
+    outvote(dir.path(), &nodes, 2).await;
+    for node in nodes {
+        node.stop().await;
+    }
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let env = engine::production::Production::new(nobody);
+    let home = dir.path().join("n3");
+    let refused = engine::recover(&env, &home).await.unwrap_err();
+    assert!(
+        refused.to_string().contains("another survivor"),
+        "{refused}"
+    );
+    // Whoever has no other says so by removing the mark.
+    std::fs::remove_file(home.join("outvoted")).unwrap();
+    let recovered = engine::recover(&env, &home).await.unwrap();
+    assert_eq!(recovered.left_behind, ["n1", "n2"]);
 }

@@ -1,10 +1,11 @@
 //! Registering, logging in and changing the password: what needs a hash besides a command.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use domain::accounts::{Credentials as Stored, FindCredentials};
 use domain::names::Name;
-use domain::{Action, Reply};
+use domain::{Action, Outcome, Rejection, Reply};
 use engine::{Consistency, Position, Served};
 
 use super::{App, Caller, Written, odd_reply};
@@ -40,7 +41,11 @@ impl App {
             name: name.clone(),
             password_hash,
         };
-        let written = self.write_unsigned(&anybody, action).await?;
+        let proposed = self.propose(&anybody, action).await;
+        if !proposed.as_ref().is_ok_and(|served| uses_up(&served.value)) {
+            self.attempts.not_registered(caller.address, Instant::now());
+        }
+        let written = Written::of(proposed?)?;
         match written.reply {
             Reply::Account { id } => Ok((id, name, written)),
             ref other => Err(odd_reply(other)),
@@ -70,7 +75,9 @@ impl App {
         name: &str,
         password: &str,
     ) -> Result<NewSession, Trouble> {
-        let account = self.check_credentials(caller, name, password).await?;
+        let account = self
+            .check_credentials(caller.address, name, password)
+            .await?;
         let secret = Secret::generate()?;
         let action = Action::LogIn {
             account: account.account,
@@ -115,7 +122,10 @@ impl App {
         new: &str,
     ) -> Result<Written, Trouble> {
         let member = self.member(caller).await?.value;
-        let account = match self.check_credentials(caller, &member.name, current).await {
+        let account = match self
+            .check_credentials(caller.address, &member.name, current)
+            .await
+        {
             Err(trouble) if trouble.kind == Kind::WrongCredentials => {
                 return Err(Trouble::field(
                     "current_password",
@@ -145,17 +155,29 @@ impl App {
         Ok((secret.token(written.position.index), written.position))
     }
 
+    /// The name of the account that a connection of its own is for, without a session: where the
+    /// protocol has none.
+    pub async fn authenticate(
+        &self,
+        address: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Result<String, Trouble> {
+        let account = self.check_credentials(address, name, password).await?;
+        Ok(account.name)
+    }
+
     /// The account of a name and its password. Wrong ones use up the allowance of attempts.
     async fn check_credentials(
         &self,
-        caller: &Caller,
+        address: IpAddr,
         name: &str,
         password: &str,
     ) -> Result<Stored, Trouble> {
         // A name that nobody can have is treated like one that nobody has.
         let name = Name::parse(name).ok();
         let key = name.as_ref().map_or("", Name::key);
-        let begun = self.attempts.begin(key, caller.address, Instant::now());
+        let begun = self.attempts.begin(key, address, Instant::now());
         let attempt = begun.map_err(|wait| too_many("too many wrong passwords", wait))?;
         let account = self.find_account(name.clone()).await;
         let stored = account.as_ref().ok().and_then(Option::as_ref);
@@ -183,6 +205,15 @@ impl App {
         let Served { value, .. } = found?;
         Ok(value)
     }
+}
+
+/// Whether a registration counts for the address it came from: an account was made, or its name is
+/// taken, for who asks that over and over looks for the members' names. What no leader, a full
+/// queue or a full disk hindered, or what came a second time, is no fault of whoever sent it. A
+/// caller that goes away before the answer has used one up: it may have been made.
+fn uses_up(outcome: &Outcome) -> bool {
+    let counts = matches!(outcome.result, Ok(_) | Err(Rejection::Taken(_)));
+    counts && !outcome.replayed
 }
 
 fn too_many(what: &str, wait: Duration) -> Trouble {

@@ -23,6 +23,9 @@ pub(super) const PAGE_EVENTS: u32 = 500;
 /// Between two attempts to read what was missed while the state cannot be read.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// Why streams end most of the time.
+const STOPPING: &str = "the node is stopping";
+
 /// What readers get.
 #[derive(Clone, Debug)]
 pub(super) enum Item {
@@ -161,25 +164,28 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Hands events out until the node stops or is outvoted.
+    /// Hands events out until the node stops, is outvoted or cannot go on.
     pub async fn run(mut self, heartbeat: Duration, stopping: CancellationToken) {
+        let engine = self.engine.clone();
+        let mut failed = std::pin::pin!(engine.failed());
         let mut alive = tokio::time::interval(heartbeat);
         alive.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
+        let why = loop {
             tokio::select! {
-                () = stopping.cancelled() => break,
+                () = stopping.cancelled() => break STOPPING,
+                _ = &mut failed => break "this node cannot go on: ask another",
                 next = self.watch.next() => match next {
                     Ok(Some(event)) => self.hub.hand_out(&event),
-                    Ok(None) => break,
+                    Ok(None) if self.engine.is_outvoted() => {
+                        break "the state of this node differs from the others': ask another";
+                    }
+                    Ok(None) => break STOPPING,
                     Err(Missed) => self.catch_up(&stopping).await,
                 },
                 _ = alive.tick() => self.hub.tell(Item::Alive),
             }
-        }
-        self.hub.tell(Item::Stop(match self.engine.is_outvoted() {
-            true => "the state of this node differs from the others': ask another",
-            false => "the node is stopping",
-        }));
+        };
+        self.hub.tell(Item::Stop(why));
     }
 
     /// Reads from the outbox what the watch had to drop.

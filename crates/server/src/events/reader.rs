@@ -99,9 +99,12 @@ impl Reader {
         let seat = app.hub.seat(max).ok_or_else(full)?;
         // First the live end, then history up to at least there: what falls between is in both.
         let live = app.hub.subscribe();
-        // Whoever is outvoted after this look ends what has subscribed.
+        // What is outvoted or fails after this look ends what has subscribed.
         if app.engine.is_outvoted() {
             return Err(ReadError::Outvoted.into());
+        }
+        if app.engine.has_failed() {
+            return Err(ReadError::CannotGoOn.into());
         }
         let follows = filter.follows_tallies();
         let tally_seat = follows.then(|| app.hub.follow_tallies());

@@ -40,7 +40,7 @@ impl FromRequestParts<App> for Caller {
         let bearer = bearer(&parts.headers)?;
         let from_cookie = cookie(&parts.headers, SESSION_COOKIE).filter(|_| bearer.is_none());
         if from_cookie.is_some() && !parts.method.is_safe() {
-            same_site(&parts.headers)?;
+            same_site(app, &parts.headers)?;
         }
         let seen = match header(&parts.headers, headers::INDEX)? {
             Some(text) => Some(text.parse().map_err(|_| bad_header(headers::INDEX))?),
@@ -277,7 +277,7 @@ impl FromRequest<App> for Form {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Trouble> {
         let (mut parts, body) = request.into_parts();
-        same_site(&parts.headers)?;
+        same_site(app, &parts.headers)?;
         let caller = Caller::from_request_parts(&mut parts, app).await?;
         if media_type(&parts.headers).as_deref() != Some("application/x-www-form-urlencoded") {
             return Err(Trouble::new(

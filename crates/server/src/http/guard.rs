@@ -85,10 +85,12 @@ fn too_slow(safe: bool) -> Trouble {
 
 /// Refuses a change that a browser sends from a page of another site. Every browser of today sends
 /// `Origin` or `Sec-Fetch-Site` with a change; what sends neither is not a browser's page.
-pub(crate) fn same_site(headers: &HeaderMap) -> Result<(), Trouble> {
+pub(crate) fn same_site(app: &App, headers: &HeaderMap) -> Result<(), Trouble> {
     let text = |name: &HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let fetch_site = text(&HeaderName::from_static("sec-fetch-site"));
     let same = match (text(&ORIGIN), fetch_site) {
+        // A proxy may send another host along than the browser was at.
+        (Some(origin), _) if app.config.public_url.as_deref() == Some(origin) => true,
         (Some(origin), _) => is_own_origin(origin, headers),
         (None, Some(site)) => site == "same-origin" || site == "none",
         (None, None) => false,

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Allowed, Door};
+use crate::door::{Allowed, Door};
 
 /// Connections at once: people who try whether it works, not load.
 const CONNECTIONS: usize = 64;

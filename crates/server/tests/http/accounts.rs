@@ -269,6 +269,59 @@ async fn accounts_are_not_made_in_bulk_from_one_address() {
         .await
         .is_problem(429, "too-many-attempts");
     assert_eq!(register("5.6.7.8", "a3", PASSWORD).await.status, 201);
+    // Looking for names that are taken uses the allowance up too.
+    for _ in 0..2 {
+        let taken = register("9.9.9.9", "a1", PASSWORD).await;
+        taken.is_problem(409, "taken");
+    }
+    register("9.9.9.9", "a1", PASSWORD)
+        .await
+        .is_problem(429, "too-many-attempts");
+    site.stop().await;
+}
+
+/// Registers a name with a request id; answers the status.
+async fn register_once(site: &Site, name: &str, key: &str) -> u16 {
+    let body = json!({ "name": name, "password": PASSWORD });
+    let ask = Ask::new("POST", "/v1/accounts").key(key).json(&body);
+    site.send(ask).await.status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_sent_again_uses_up_no_allowance() {
+    let mut config = config();
+    config.limits.registrations_per_address = 3;
+    let site = Site::with(config).await;
+    for _ in 0..6 {
+        assert_eq!(register_once(&site, "a1", "one").await, 201);
+        assert_eq!(register_once(&site, "A1", "two").await, 409, "taken");
+        assert_eq!(register_once(&site, "a2", "one").await, 409, "a conflict");
+    }
+    assert_eq!(register_once(&site, "a2", "three").await, 201);
+    assert_eq!(register_once(&site, "a3", "four").await, 429);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_that_cannot_decide_uses_up_nobodys_allowance() {
+    let mut config = config();
+    config.limits.registrations_per_address = 2;
+    let site = Site::with(config.clone()).await;
+    let second = Site::node("n2", Some(&site), config).await;
+    until("both vote", || async {
+        let nodes = site.get("/v1/cluster", None).await.json();
+        nodes["nodes"][1]["role"] == "follower"
+    })
+    .await;
+    second.stop().await;
+    until("the loss to be noticed", || async {
+        site.get("/health/ready", None).await.status == 503
+    })
+    .await;
+    for number in 0..4 {
+        let (name, key) = (format!("a{number}"), format!("k{number}"));
+        assert_eq!(register_once(&site, &name, &key).await, 503);
+    }
     site.stop().await;
 }
 

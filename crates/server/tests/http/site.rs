@@ -17,7 +17,7 @@ pub const ADMIN_PASSWORD: &str = "la llave del local";
 pub const PASSWORD: &str = "una frase larga";
 
 /// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node with its front door.
 pub struct Site {
@@ -25,7 +25,7 @@ pub struct Site {
     pub engine: Engine,
     pub shutdown: CancellationToken,
     pub served: JoinHandle<std::io::Result<()>>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 pub fn config() -> Config {
@@ -72,8 +72,17 @@ impl Site {
             engine,
             shutdown,
             served,
-            _data: data,
+            data,
         }
+    }
+
+    /// Changes the node's state behind its back.
+    pub fn tamper(&self, sql: &str) {
+        let node = self.engine.status().node.to_string();
+        let database = self.data.path().join(node).join("state.db");
+        let other = rusqlite::Connection::open(database).unwrap();
+        other.busy_timeout(PATIENCE).unwrap();
+        other.execute_batch(sql).unwrap();
     }
 
     /// Stops the front door, then the node.

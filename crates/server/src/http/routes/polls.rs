@@ -119,7 +119,7 @@ pub(super) async fn vote(
     if voter.is_none() && caller.token.is_none() {
         voter = cookie(&headers, VOTER_COOKIE).map(str::to_owned);
         if voter.is_some() {
-            same_site(&headers)?;
+            same_site(&app, &headers)?;
         }
     }
     let vote = Vote {

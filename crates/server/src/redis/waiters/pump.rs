@@ -1,0 +1,222 @@
+//! Takes items for those who wait, many with one command.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use domain::RequestId;
+use domain::store::{Answer, End, OPERATIONS_MAX, Operation, Read, StoreError, StoreReply, Write};
+
+use super::{Waiter, Waiters};
+use crate::redis::random;
+use crate::redis::store::{NotWritten, Store, Written};
+
+/// Keys that are looked at together.
+const KEYS_MAX: usize = 1_024;
+
+/// Bytes of the keys and numbers of one command: well within what a log entry's command holds.
+const COMMAND_MAX_BYTES: usize = 256 * 1024;
+
+/// Between two attempts while there is no leader or too much to do.
+const RETRY: Duration = Duration::from_millis(50);
+
+/// For so long a command of unknown outcome is sent again under its id: as long as its reply is
+/// kept for certain, so that what it took is known in the end.
+const DOUBT_MAX: Duration = Duration::from_secs(50);
+
+/// Those for whom an item is being taken, by when they came.
+type Served = BTreeMap<u64, Waiter>;
+
+/// Serves those who wait, until it is dropped.
+pub(in crate::redis) async fn run(waiters: Arc<Waiters>, store: Store) {
+    let pump = Pump { waiters, store };
+    loop {
+        pump.waiters.dirty.notified().await;
+        while let Some(keys) = pump.waiters.take_dirty() {
+            pump.serve(&keys).await;
+        }
+    }
+}
+
+struct Pump {
+    waiters: Arc<Waiters>,
+    store: Store,
+}
+
+impl Pump {
+    /// Takes what there is in the lists under these keys for those who wait for it.
+    async fn serve(&self, keys: &[Bytes]) {
+        let reads = keys.iter().map(|key| Read::ListLength { key: key.clone() });
+        let reads: Vec<Read> = reads.collect();
+        let lengths = match self.store.read(&reads).await {
+            Ok(lengths) => lengths,
+            Err(_) => {
+                tokio::time::sleep(RETRY).await;
+                return self.waiters.look(keys);
+            }
+        };
+        let served = self.waiters.choose(keys, &lengths);
+        if served.is_empty() {
+            return;
+        }
+        let writes = served.values().map(|waiter| waiter.write.clone());
+        match self.take(writes.map(Operation::Write).collect()).await {
+            Ok((answers, index)) => self.give(served, answers, index).await,
+            Err(error) if error.passing && !error.in_doubt => {
+                tokio::time::sleep(RETRY).await;
+                self.waiters.put_back(served);
+            }
+            Err(error) => {
+                for (_, waiter) in served {
+                    // Whoever has gone needs not be told.
+                    let _ = waiter.answer.send(Err(error.line.clone()));
+                }
+            }
+        }
+    }
+
+    /// Has the operations done once, whatever dies in the meantime.
+    async fn take(&self, operations: Vec<Operation>) -> Result<(Vec<Answer>, u64), NotWritten> {
+        let request = request_id().map_err(NotWritten::refused)?;
+        let until = Instant::now() + DOUBT_MAX;
+        loop {
+            let again = (operations.clone(), Vec::new(), Some(request.clone()));
+            match self.store.write(again.0, again.1, again.2).await {
+                Ok((Written::Done(answers), index)) => return Ok((answers, index)),
+                // Nothing was conditional.
+                Ok((Written::Moved, index)) => return Ok((Vec::new(), index)),
+                Err(error) if error.in_doubt && Instant::now() < until => {
+                    tokio::time::sleep(RETRY).await;
+                }
+                Err(error) => {
+                    if error.in_doubt {
+                        tracing::error!("items were taken from lists, or not: nobody knows");
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Gives each its own. Those who got nothing wait on; what nobody is there for goes back.
+    async fn give(&self, served: Served, answers: Vec<Answer>, index: u64) {
+        let mut back = Served::new();
+        let mut unclaimed = Vec::new();
+        for ((number, waiter), answer) in served.into_iter().zip(answers) {
+            match answer {
+                Ok(StoreReply::Nil) | Err(StoreError::Busy) => {
+                    back.insert(number, waiter);
+                }
+                answer => {
+                    let undo = undo(&waiter.write);
+                    if let Err(Ok((Ok(reply), _))) = waiter.answer.send(Ok((answer, index))) {
+                        unclaimed.extend(undo(reply));
+                    }
+                }
+            }
+        }
+        self.waiters.put_back(back);
+        if unclaimed.is_empty() {
+            return;
+        }
+        // The last that was taken is the first to go back.
+        let operations = unclaimed.into_iter().rev().map(Operation::Write).collect();
+        if let Err(error) = self.take(operations).await {
+            tracing::error!(
+                reason = %error.line,
+                "items whose clients have gone could not be put back"
+            );
+        }
+    }
+}
+
+/// What puts back what a write has taken.
+fn undo(write: &Write) -> impl FnOnce(StoreReply) -> Option<Write> + use<> {
+    let end = match write {
+        Write::ListPopFirst { end, .. } => Some(*end),
+        // What was moved is in a list still.
+        _ => None,
+    };
+    move |reply| match (end, reply) {
+        (Some(end), StoreReply::Popped { key, items }) => Some(push_back(key, end, items)),
+        _ => None,
+    }
+}
+
+fn push_back(key: Bytes, end: End, mut items: Vec<Bytes>) -> Write {
+    // They are pushed one after the other, so the one that was first goes last.
+    items.reverse();
+    Write::ListPush {
+        key,
+        end,
+        values: items,
+        only_existing: false,
+    }
+}
+
+/// An id that nobody else has.
+fn request_id() -> Result<RequestId, super::Line> {
+    let failed = |_| super::Line::from("ERR the system gives no random numbers");
+    let (high, low) = (random().map_err(failed)?, random().map_err(failed)?);
+    let key = format!("redis/{high:016x}{low:016x}");
+    let mut fingerprint = [0; 16];
+    fingerprint.copy_from_slice(&blake3::hash(key.as_bytes()).as_bytes()[..16]);
+    Ok(RequestId { key, fingerprint })
+}
+
+impl Waiters {
+    /// Some of the keys to be looked at.
+    fn take_dirty(&self) -> Option<Vec<Bytes>> {
+        let mut queue = self.queue();
+        let keys: Vec<Bytes> = queue.dirty.iter().take(KEYS_MAX).cloned().collect();
+        for key in &keys {
+            queue.dirty.remove(key);
+        }
+        (!keys.is_empty()).then_some(keys)
+    }
+
+    /// Takes out of the queue as many as there are items for, the first who came first.
+    fn choose(&self, keys: &[Bytes], lengths: &[Answer]) -> Served {
+        let mut queue = self.queue();
+        let (mut chosen, mut bytes) = (Served::new(), 0);
+        for (key, length) in keys.iter().zip(lengths) {
+            let Ok(StoreReply::Integer(length @ 1..)) = length else {
+                continue;
+            };
+            let length = usize::try_from(*length).unwrap_or(usize::MAX);
+            let numbers = queue.by_key.get(key).into_iter().flatten();
+            let numbers: Vec<u64> = numbers.copied().take(length).collect();
+            for number in numbers {
+                let Some(waiter) = queue.remove(number) else {
+                    continue;
+                };
+                if waiter.answer.is_closed() {
+                    continue;
+                }
+                bytes += waiter.keys.iter().map(|key| key.len() + 16).sum::<usize>();
+                chosen.insert(number, waiter);
+                if chosen.len() >= OPERATIONS_MAX || bytes >= COMMAND_MAX_BYTES {
+                    queue.dirty.extend(keys.iter().cloned());
+                    return chosen;
+                }
+            }
+        }
+        chosen
+    }
+
+    /// Puts those back who got nothing, in their old places, and looks again.
+    fn put_back(&self, waiters: Served) {
+        let mut queue = self.queue();
+        let mut keys = Vec::new();
+        for (number, waiter) in waiters {
+            if waiter.answer.is_closed() {
+                continue;
+            }
+            keys.extend(waiter.keys.iter().cloned());
+            queue.insert(number, waiter);
+        }
+        drop(queue);
+        self.look(&keys);
+    }
+}
