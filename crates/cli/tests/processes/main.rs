@@ -21,5 +21,6 @@ mod members;
 mod pause;
 mod polls;
 mod program;
+mod proxies;
 mod proxy;
 mod up;

@@ -215,3 +215,35 @@ async fn a_proxy_tells_of_itself() {
         200
     );
 }
+
+#[tokio::test]
+async fn who_never_reads_is_cut() {
+    let wish = Wish {
+        limits: Limits {
+            write_stall: Duration::from_millis(500),
+            ..Wish::default().limits
+        },
+        ..Wish::default()
+    };
+    let stand = Stand::start(wish).await;
+    let mut feeders = Vec::new();
+    for node in &stand.nodes[1..] {
+        let (events, fed) = mpsc::unbounded_channel();
+        node.does(Does::Streams(fed));
+        feeders.push(events);
+    }
+    let stream = stand.open("GET /v1/events HTTP/1.1", "").await;
+    let much = Bytes::from(vec![b'x'; 1024 * 1024]);
+    for events in &feeders {
+        for _ in 0..16 {
+            events.send(much.clone()).unwrap();
+        }
+    }
+    until("the reader that does not read is gone", async || {
+        let metrics = stand.send("GET /metrics HTTP/1.1", "").await;
+        // The one that asks is the last.
+        metrics.contains("consorcio_proxy_connections{door=\"http\"} 1\n")
+    })
+    .await;
+    drop(stream);
+}
