@@ -125,6 +125,7 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
 /// The doors beside HTTP that others are told of.
 fn told_doors(settings: &Settings) -> api::types::Doors {
     api::types::Doors {
+        redis: settings.reached(settings.redis),
         lottery: settings.reached(settings.lottery),
         ..api::types::Doors::default()
     }

@@ -2,12 +2,12 @@
 
 mod compose;
 mod data;
-mod listen;
+pub mod listen;
 mod lottery;
 mod memory;
 mod recover;
 mod redis;
-mod stop;
+pub mod stop;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,6 +23,7 @@ use crate::{files, logging};
 
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
+pub use lottery::networks;
 pub use recover::recover;
 
 const EXAMPLES: &str = "\

@@ -21,6 +21,7 @@ mod members;
 mod pause;
 mod polls;
 mod program;
+mod proxies;
 mod proxy;
 mod queue;
 mod up;
