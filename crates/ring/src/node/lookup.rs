@@ -15,7 +15,7 @@
 use super::{Node, Turn, What};
 use crate::fingers::octave_beyond;
 use crate::message::{Answer, Event, Found, Hop, Lost, Owner, Tell};
-use crate::{Id, Peer, Peers};
+use crate::{Id, Peer, Peers, SUCCESSORS_MAX};
 
 /// Lookups that a node has under way, its own upkeep included. Each takes about a kilobyte.
 pub const LOOKUPS_MAX: usize = 4096;
@@ -66,6 +66,18 @@ pub(super) enum Purpose {
     Cover(Box<Tell>),
 }
 
+/// What a lookup does next.
+enum Step {
+    /// Ask a presumed owner.
+    Own(Peer),
+    /// Ask a node for the way.
+    Next(Peer),
+    /// It has found the owner.
+    End(Owner),
+    /// There is nobody left to ask.
+    GiveUp,
+}
+
 impl Lookup {
     /// A lookup that begins with these candidates, in any order.
     pub(super) fn new(purpose: Purpose, key: Id, now_us: u64, candidates: Vec<Peer>) -> Box<Self> {
@@ -98,30 +110,38 @@ impl Lookup {
         self.hops.iter().filter(|hop| hop.peer == *peer).count()
     }
 
-    /// The next node to ask whether it is the owner. Those that were silent get their second chance
-    /// once somebody further answered, or nobody did.
-    fn next_owner(&mut self) -> Option<Peer> {
-        if self.owners.is_empty() {
-            self.owners = std::mem::take(&mut self.missed);
-            let key = self.key;
-            self.owners
-                .sort_by_key(|peer| std::cmp::Reverse(key.distance_to(peer.id())));
+    /// What to do next.
+    fn next(&mut self) -> Step {
+        if let Some(owner) = self.owners.pop() {
+            return Step::Own(owner);
         }
-        self.owners.pop()
+        if self.claim.is_none() && self.candidates.last().is_some_and(|p| self.is_ahead(p)) {
+            return self.candidates.pop().map_or(Step::GiveUp, Step::Next);
+        }
+        if let Some(owner) = self.second_chance(|lookup| &mut lookup.missed) {
+            return Step::Own(owner);
+        }
+        if let Some(claim) = self.claim.take() {
+            // Whoever lies between is dead.
+            return Step::End(claim);
+        }
+        let silent = self.second_chance(|lookup| &mut lookup.silent);
+        let next = silent.or_else(|| self.candidates.pop());
+        next.map_or(Step::GiveUp, Step::Next)
     }
 
-    /// The next node to ask for the way.
-    fn next_candidate(&mut self) -> Option<Peer> {
-        let distance = |peer: &Peer| peer.id().distance_to(self.key);
-        let ahead = |peer: &Peer| distance(peer) < self.nearest;
-        if self.candidates.last().is_some_and(ahead) {
-            return self.candidates.pop();
-        }
-        let second = (0..self.silent.len()).filter(|i| ahead(&self.silent[*i]));
-        match second.min_by_key(|i| distance(&self.silent[*i])) {
-            Some(index) => Some(self.silent.remove(index)),
-            None => self.candidates.pop(),
-        }
+    /// Whether a node is nearer to the key than every one that answered.
+    fn is_ahead(&self, peer: &Peer) -> bool {
+        peer.id().distance_to(self.key) < self.nearest
+    }
+
+    /// Takes the one nearest to the key out of those that were silent once.
+    fn second_chance(&mut self, of: impl Fn(&mut Self) -> &mut Vec<Peer>) -> Option<Peer> {
+        let key = self.key;
+        let silent = of(self);
+        let apart = |peer: &Peer| key.distance_to(peer.id()).min(peer.id().distance_to(key));
+        let nearest = (0..silent.len()).min_by_key(|index| apart(&silent[*index]))?;
+        Some(silent.remove(nearest))
     }
 
     /// Keeps in mind nodes before the key.
@@ -141,7 +161,8 @@ impl Lookup {
 
     /// Keeps in mind who may own the key, the likeliest first.
     fn nominate(&mut self, owners: &[Peer]) {
-        let new = owners.iter().rev().filter(|peer| !self.asked(peer));
+        let some = &owners[..owners.len().min(SUCCESSORS_MAX)];
+        let new = some.iter().rev().filter(|peer| !self.asked(peer));
         let new: Vec<Peer> = new.copied().collect();
         self.owners.retain(|peer| !new.contains(peer));
         self.owners.extend(new);
@@ -157,15 +178,15 @@ impl Lookup {
     fn asking(&mut self, peer: Peer, now_us: u64) {
         self.hops.push(Hop {
             peer,
-            after_us: now_us - self.started_us,
+            after_us: now_us.saturating_sub(self.started_us),
             took_us: None,
         });
     }
 
     fn answered(&mut self, now_us: u64) {
-        let since_us = now_us - self.started_us;
+        let since_us = now_us.saturating_sub(self.started_us);
         if let Some(hop) = self.hops.last_mut() {
-            hop.took_us = Some(since_us - hop.after_us);
+            hop.took_us = Some(since_us.saturating_sub(hop.after_us));
         }
     }
 
@@ -239,29 +260,19 @@ impl Node {
         if lookup.hops.len() >= HOPS_MAX {
             return self.end(turn, lookup, Err(Lost::TooFar));
         }
-        let next = match lookup.next_owner() {
-            Some(owner) => Some((owner, What::Own as fn(_) -> _)),
-            None => match lookup.claim.take() {
-                // Whoever lies between is dead.
-                Some(claim) => return self.end(turn, lookup, Ok(claim)),
-                None => {
-                    let next = lookup.next_candidate();
-                    next.map(|peer| (peer, What::Next as fn(_) -> _))
-                }
-            },
-        };
-        match next {
-            Some((peer, _)) if peer == self.me => {
+        let (peer, what) = match lookup.next() {
+            Step::Own(owner) if owner == self.me => {
                 let before = self.predecessor.filter(|_| !self.owns(lookup.key));
                 lookup.claim(self.me, before, self.successors.clone());
-                self.advance(turn, lookup);
+                return self.advance(turn, lookup);
             }
-            Some((peer, what)) => {
-                lookup.asking(peer, turn.now_us);
-                self.ask(turn, peer, what(lookup));
-            }
-            None => self.end(turn, lookup, Err(Lost::Silence)),
-        }
+            Step::Own(owner) => (owner, What::Own as fn(_) -> _),
+            Step::Next(peer) => (peer, What::Next as fn(_) -> _),
+            Step::End(owner) => return self.end(turn, lookup, Ok(owner)),
+            Step::GiveUp => return self.end(turn, lookup, Err(Lost::Silence)),
+        };
+        lookup.asking(peer, turn.now_us);
+        self.ask(turn, peer, what(lookup));
     }
 
     /// A node on the way answered.

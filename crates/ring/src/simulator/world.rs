@@ -62,6 +62,8 @@ pub struct World {
     pub links: BTreeMap<(Address, Address), u64>,
     /// What becomes of each packet that is sent; tests of the tests put a fault here.
     pub tamper: fn(&World, Packet) -> Option<Packet>,
+    /// Every packet that is sent, and when, for whoever wants to see them.
+    pub trace: Option<Vec<(u64, Packet)>>,
     now_us: u64,
     dice: Dice,
     nodes: Vec<Option<Node>>,
@@ -112,6 +114,7 @@ impl World {
             delay,
             links: BTreeMap::new(),
             tamper: |_, packet| Some(packet),
+            trace: None,
             now_us: 0,
             dice,
             wakes_us: vec![NEVER_US; nodes.len()],
@@ -178,6 +181,11 @@ impl World {
     /// How many live.
     pub fn member_count(&self) -> usize {
         self.checker.count()
+    }
+
+    /// What holds of the ring now.
+    pub fn checker(&self) -> &Checker {
+        &self.checker
     }
 
     /// The member that owns a key now, whatever the nodes believe.
@@ -310,6 +318,9 @@ impl World {
 
     fn send(&mut self, packet: Packet) {
         self.packets += 1;
+        if let Some(trace) = &mut self.trace {
+            trace.push((self.now_us, packet.clone()));
+        }
         if let Some(packet) = (self.tamper)(self, packet) {
             let link = (packet.from.address(), packet.to.address());
             let delay_us = match self.links.get(&link) {

@@ -16,6 +16,10 @@ use storm::{Caught, Storm};
 /// Seeds that a run tries unless it is told another number.
 const SEEDS: u64 = 300;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how long to look is no part of a ring"
+)]
 fn seeds() -> std::ops::Range<u64> {
     let told = std::env::var("CONSORCIO_RING_SEEDS").ok();
     0..told.map_or(SEEDS, |count| count.parse().expect("a number of seeds"))

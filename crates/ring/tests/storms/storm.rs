@@ -131,6 +131,11 @@ impl Weather {
             let pause_us = [0, 10_000, 300_000, 2_000_000][self.dice.below(4) as usize];
             let pause_us = self.dice.within(0, pause_us);
             self.world.run_until(self.world.now_us() + pause_us);
+            assert_eq!(
+                self.world.checker().principals(),
+                self.principals(),
+                "miscounted"
+            );
         }
     }
 
@@ -204,6 +209,26 @@ impl Weather {
         }
         self.look_up()?;
         self.broadcast()
+    }
+
+    /// Members that no list skips, counted anew.
+    fn principals(&self) -> usize {
+        let members: Vec<Peer> = self.world.members().collect();
+        let lists = members
+            .iter()
+            .filter_map(|peer| self.world.node(peer.address()));
+        let lists: Vec<Vec<Id>> = lists
+            .map(|node| {
+                let list = node.successors().iter().map(Peer::id);
+                std::iter::once(node.me().id()).chain(list).collect()
+            })
+            .collect();
+        let skips = |list: &Vec<Id>, id: Id| {
+            let mut pairs = list.windows(2);
+            pairs.any(|pair| id.is_between(pair[0], pair[1]))
+        };
+        let principal = |peer: &&Peer| !lists.iter().any(|list| skips(list, peer.id()));
+        members.iter().filter(principal).count()
     }
 
     /// Every member finds the owner of some key, and of a member's own place.
