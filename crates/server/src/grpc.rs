@@ -76,7 +76,8 @@ impl Default for GrpcConfig {
 impl Default for GrpcLimits {
     fn default() -> Self {
         GrpcLimits {
-            // Clients put all their calls on one connection; at most 300 KiB each: 300 MiB.
+            // Clients put all their calls on one connection. One that reads nothing and asks a lot
+            // holds 24 KiB a call and 256 KiB of what it sends, until it is closed.
             connections: 1_024,
             // What most servers grant, and enough for a group commit of one client's.
             calls_per_connection: 128,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body::{Body, Frame, SizeHint};
+use http_body::{Body, Frame};
 use tokio::time::Sleep;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tonic::{Code, Status};
@@ -19,9 +19,15 @@ use super::status;
 use crate::metrics::{GrpcCall, GrpcSeat};
 use crate::problem::{Kind, Trouble};
 
+/// A part of an answer has at most so many bytes: the rest waits here, where it is seen whether it
+/// is read, and not in HTTP/2's own memory.
+const PART_MAX_BYTES: usize = 8 * 1024;
+
 /// An answer's body.
 pub(super) struct Answering {
     inner: tonic::body::Body,
+    /// What is left of the part that came last.
+    rest: Bytes,
     /// Freed when the answer has left, or nobody wants it any more.
     _seat: Option<GrpcSeat>,
     read: Option<Read>,
@@ -48,6 +54,7 @@ impl Answering {
         }
         Answering {
             inner,
+            rest: Bytes::new(),
             _seat: Some(seat),
             read: Some(Read::new(pace.clone())),
             ends,
@@ -59,6 +66,7 @@ impl Answering {
     pub fn empty() -> Self {
         Answering {
             inner: tonic::body::Body::empty(),
+            rest: Bytes::new(),
             _seat: None,
             read: None,
             ends: Ends::default(),
@@ -85,6 +93,13 @@ impl Answering {
         None
     }
 
+    /// The next part of what is left.
+    fn part(&mut self) -> Frame<Bytes> {
+        self.read.iter().for_each(Read::handed);
+        let length = self.rest.len().min(PART_MAX_BYTES);
+        Frame::data(self.rest.split_to(length))
+    }
+
     fn count(&mut self, trailers: &HeaderMap) {
         if let Some(call) = self.ends.call.take() {
             let status = Status::from_header_map(trailers);
@@ -105,6 +120,9 @@ impl Body for Answering {
         if let Some(read) = &this.read {
             read.asked();
         }
+        if !this.rest.is_empty() {
+            return Poll::Ready(Some(Ok(this.part())));
+        }
         if this.over {
             return Poll::Ready(None);
         }
@@ -115,22 +133,23 @@ impl Body for Answering {
             this.count(&trailers);
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
-        let polled = Pin::new(&mut this.inner).poll_frame(context);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            match frame.trailers_ref() {
-                Some(trailers) => this.count(trailers),
-                None => this.read.iter().for_each(Read::handed),
-            }
+        let Some(frame) = ready!(Pin::new(&mut this.inner).poll_frame(context)?) else {
+            return Poll::Ready(None);
+        };
+        if let Some(trailers) = frame.trailers_ref() {
+            this.count(trailers);
         }
-        polled
+        Poll::Ready(Some(Ok(match frame.into_data() {
+            Ok(data) => {
+                this.rest = data;
+                this.part()
+            }
+            Err(trailers) => trailers,
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over || self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        self.rest.is_empty() && (self.over || self.inner.is_end_stream())
     }
 }
 

@@ -37,8 +37,8 @@ const CALL_WINDOW_BYTES: u32 = 128 * 1024;
 /// What a client may send on one connection before it is read.
 const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
 
-/// What waits on one call for the client to read it.
-const SEND_BUFFER_BYTES: usize = 64 * 1024;
+/// What waits in HTTP/2 for the client to read it, on one call: the rest waits in the answer.
+const SEND_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Calls that a client begins and takes back before they are looked at (CVE-2023-44487).
 const RESETS_MAX: usize = 64;
