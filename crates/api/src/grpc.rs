@@ -14,7 +14,8 @@
 //! | `grpc-timeout` | how long the client waits, which the node then does not outlast |
 //!
 //! and every answer brings `consorcio-index`, `consorcio-term` and `consorcio-node`: which state it
-//! was made from. `idempotency-replayed: true` says that an earlier request with the same id did it.
+//! was made from. `idempotency-replayed: true` says that an earlier request with the same id did
+//! it.
 //!
 //! **Errors** have the code that gRPC has for them, and details (`grpc-status-details-bin`):
 //! `google.rpc.ErrorInfo` with the domain `consorcio` and a reason, which is the name of the problem

@@ -12,8 +12,8 @@ const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// For who speaks HTTP/1, such as a browser or plain curl.
 const REFUSAL: &[u8] = b"HTTP/1.1 505 HTTP Version Not Supported\r\n\
-    content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: 95\r\n\r\n\
-    This port speaks gRPC: HTTP/2 without TLS, from the first byte on. REST has a port of its own.\n";
+    content-type: text/plain; charset=utf-8\r\nconnection: close\r\ncontent-length: 92\r\n\r\n\
+    This port speaks gRPC: HTTP/2 without TLS, from the first byte on. REST is at another port.\n";
 
 /// A stream whose preface was read already, and is read again.
 pub(super) struct Prefaced<S> {

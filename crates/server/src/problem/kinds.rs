@@ -54,7 +54,7 @@ struct Facts {
     name: &'static str,
     /// The HTTP status.
     status: u16,
-    /// The gRPC code. UNAVAILABLE is for what did nothing: clients may send that again by themselves.
+    /// The gRPC code. UNAVAILABLE is for what did nothing: clients send that again by themselves.
     code: Code,
     title: &'static str,
     /// What to do about it.
@@ -432,7 +432,8 @@ pub(crate) fn page() -> Markup {
                     dl {
                         @for Facts { kind, name, status, code, title, advice } in &FACTS {
                             dt id=(name) {
-                                code { (kind.uri()) } " · " (status) " · gRPC " (grpc_name(*code)) " · " (title)
+                                code { (kind.uri()) } " · " (status) " · gRPC "
+                                (grpc_name(*code)) " · " (title)
                             }
                             dd { (advice) }
                         }
