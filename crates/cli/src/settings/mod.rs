@@ -110,6 +110,16 @@ settings! {
     #[arg(value_name = "HOST:PORT")]
     peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
 
+    /// Address where gRPC clients are served, or off.
+    #[arg(value_name = "ADDRESS|off")]
+    grpc: Door = Door::local(50_051), "CONSORCIO_GRPC";
+
+    /// Serve gRPC clients that have no session also at an address that other machines reach. Unless
+    /// this is said, a session is required there, but for what opens one.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    grpc_allow_anonymous: bool = false, "CONSORCIO_GRPC_ALLOW_ANONYMOUS";
+
     /// Address where the lottery's agencies are served, or off.
     #[arg(value_name = "ADDRESS|off")]
     lottery: Door = Door::local(12_345), "CONSORCIO_LOTTERY";
@@ -312,6 +322,15 @@ mod tests {
             given("").over_defaults().lottery.to_string(),
             "127.0.0.1:12345"
         );
+    }
+
+    #[test]
+    fn a_door_is_at_an_address_or_left_out() {
+        let settings = given("").over_defaults();
+        assert_eq!(settings.grpc.to_string(), "127.0.0.1:50051");
+        let settings = given("grpc = \"off\"").over_defaults();
+        assert_eq!(settings.complete().unwrap().grpc, Door::Off);
+        assert!(toml::from_str::<Given>("grpc = \"nowhere\"").is_err());
     }
 
     #[test]

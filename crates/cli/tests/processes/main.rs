@@ -12,6 +12,7 @@ mod disk;
 mod faults;
 mod field;
 mod full_disk;
+mod grpc;
 mod harness;
 mod kills;
 mod load;
