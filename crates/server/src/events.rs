@@ -5,9 +5,9 @@
 //!                        └─ missed some? reads them from the outbox     (2,000 of them)
 //! ```
 //!
-//! All readers share one ring of events, each of which is rendered once. A reader that falls a whole
-//! ring behind is cut: it comes back with the last id it saw and reads what it missed from the
-//! outbox.
+//! All readers share one ring of events, each of which is rendered once. A reader that falls a
+//! whole ring behind is cut: it comes back with the last id it saw and reads what it missed from
+//! the outbox.
 
 mod hub;
 mod reader;

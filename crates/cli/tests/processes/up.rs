@@ -156,10 +156,14 @@ async fn ctrl_c_leaves_no_process_behind_and_a_second_up_goes_on() {
         let areas = client.areas().await.unwrap().areas;
         areas.iter().map(|area| area.posts).sum::<i64>()
     };
-    let before = eventually("the demonstration is there", async || {
-        Some(posts(&up).await).filter(|count| *count > 0)
+    // Whole: the last that it does is to hide a post.
+    eventually("the demonstration is there", async || {
+        up.said()
+            .contains("the demonstration is there")
+            .then_some(())
     })
     .await;
+    let before = posts(&up).await;
 
     let pids = up.pids();
     assert_eq!(pids.len(), 3);
