@@ -29,7 +29,7 @@ impl GrpcDoor {
         Ok(GrpcDoor {
             listener: listen::open(settings.grpc, BACKLOG, "gRPC", "--grpc")?,
             config: GrpcConfig {
-                require_session: elsewhere && !settings.grpc_allow_anonymous,
+                require_session: elsewhere && !settings.grpc_without_session,
                 ..GrpcConfig::default()
             },
         })

@@ -110,15 +110,16 @@ settings! {
     #[arg(value_name = "HOST:PORT")]
     peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
 
-    /// Address where gRPC clients are served, or off.
+    /// Address where gRPC clients are served, or off. On an address of other machines they need a
+    /// session, unless grpc-without-session is set.
     #[arg(value_name = "ADDRESS|off")]
     grpc: Door = Door::local(50_051), "CONSORCIO_GRPC";
 
-    /// Serve gRPC clients that have no session also at an address that other machines reach. Unless
-    /// this is said, a session is required there, but for what opens one.
+    /// Answer every gRPC client that can reach the address as HTTP does: without a session where
+    /// none is needed. On an address of this machine alone that is so anyhow.
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = BoolishValueParser::new())]
-    grpc_allow_anonymous: bool = false, "CONSORCIO_GRPC_ALLOW_ANONYMOUS";
+    grpc_without_session: bool = false, "CONSORCIO_GRPC_WITHOUT_SESSION";
 
     /// Address where the lottery's agencies are served, or off.
     #[arg(value_name = "ADDRESS|off")]

@@ -49,7 +49,7 @@ async fn other_machines_need_a_session_unless_it_is_said_that_they_do_not() {
     assert_eq!(seen.await.unwrap().into_inner().node, "n1");
     node.stop().await;
 
-    node.settings = vec![("CONSORCIO_GRPC_ALLOW_ANONYMOUS", "true")];
+    node.settings = vec![("CONSORCIO_GRPC_WITHOUT_SESSION", "true")];
     node.start(None);
     node.ready().await;
     let seen = ask.get_cluster(v1::GetClusterRequest {}).await.unwrap();

@@ -1,5 +1,8 @@
 //! Health and reflection, as generic tools ask for them.
 
+use std::io::Write;
+use std::process::Command;
+
 use api::grpc::v1;
 use prost::Message;
 use prost_types::FileDescriptorProto;
@@ -143,5 +146,49 @@ async fn older_tools_are_answered_too() {
         .get_version(v1::GetVersionRequest {})
         .await
         .unwrap();
+    site.stop().await;
+}
+
+/// A Python that has grpcio with reflection and health: what `CONSORCIO_TEST_PYTHON` names, the one
+/// that `./test` made, or the machine's own. With `CONSORCIO_TEST_STRICT=1` there must be one.
+fn python() -> Option<String> {
+    let cache = std::env::var("XDG_CACHE_HOME")
+        .or_else(|_| std::env::var("HOME").map(|home| format!("{home}/.cache")));
+    let made = cache.map(|cache| format!("{cache}/consorcio/grpcio/bin/python"));
+    let named = std::env::var("CONSORCIO_TEST_PYTHON");
+    let candidates = [named.ok(), made.ok(), Some("python3".to_owned())];
+    let has_library = |python: &String| {
+        let modules = "import grpc_reflection, grpc_health";
+        let tried = Command::new(python).args(["-c", modules]).output();
+        tried.is_ok_and(|output| output.status.success())
+    };
+    let found = candidates.into_iter().flatten().find(has_library);
+    if found.is_none() {
+        let strict = std::env::var("CONSORCIO_TEST_STRICT").is_ok_and(|value| value == "1");
+        assert!(
+            !strict,
+            "no Python has grpcio, and CONSORCIO_TEST_STRICT asks for one"
+        );
+        // Not `println`, which the test runner swallows when a test passes.
+        let skipped = b"skipped: no Python has grpcio with reflection and health\n";
+        std::io::stderr().write_all(skipped).unwrap();
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_generic_client_needs_no_file() {
+    let Some(python) = python() else { return };
+    let site = Site::start().await;
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/grpc/scripts/generic.py");
+    let mut command = tokio::process::Command::new(python);
+    command.args([script, &site.address.to_string()]);
+    let run = tokio::time::timeout(PATIENCE * 3, command.kill_on_drop(true).output());
+    let output = run.await.expect("it ends").unwrap();
+    let (out, err) = (output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        (String::from_utf8(out).unwrap().as_str(), &*err),
+        ("ok\n", "")
+    );
     site.stop().await;
 }
