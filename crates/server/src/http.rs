@@ -8,7 +8,7 @@ mod guard;
 mod query;
 mod routes;
 
-pub(crate) use answer::{Answer, Positioned};
+pub(crate) use answer::{Answer, Positioned, fallback_position, position_headers};
 pub(crate) use cookies::{INDEX_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, VOTER_COOKIE, cookie};
 pub(crate) use extract::{AreaPath, Form, PollPath, PostPath};
 pub(crate) use query::Pairs;

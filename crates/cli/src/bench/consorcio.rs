@@ -29,6 +29,7 @@ pub struct Consorcio {
     peer_ports: Vec<u16>,
     lottery_ports: Vec<u16>,
     redis_ports: Vec<u16>,
+    grpc_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -47,7 +48,7 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
-        let mut ports = free_ports(count * 4)?;
+        let mut ports = free_ports(count * 5)?;
         let mut next = || ports.split_off(ports.len() - count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
@@ -55,6 +56,7 @@ impl Consorcio {
             peer_ports: next(),
             lottery_ports: next(),
             redis_ports: next(),
+            grpc_ports: next(),
             nodes: Vec::new(),
             token: String::new(),
         };
@@ -114,6 +116,7 @@ impl Consorcio {
             ])
             .args(["--lottery", &local(self.lottery_ports[node])])
             .args(["--redis", &local(self.redis_ports[node])])
+            .args(["--grpc", &local(self.grpc_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))

@@ -70,13 +70,14 @@ async fn serve_doors(
     stop: &CancellationToken,
 ) -> std::io::Result<()> {
     let front = Front::open(engine.clone(), config.clone())?;
-    let (http, redis, lottery) = tokio::join!(
+    let (http, grpc, redis, lottery) = tokio::join!(
         front.serve_http(doors.http, stop),
+        doors.grpc.serve(&front, stop),
         doors.redis.serve(&front, stop),
         doors.lottery.serve(engine, stop),
     );
     front.close().await;
-    http.and(redis).and(lottery)
+    http.and(grpc).and(redis).and(lottery)
 }
 
 /// Serves until `stop`; an error of any part stops the others.

@@ -2,6 +2,7 @@
 
 mod compose;
 mod data;
+mod grpc;
 pub mod listen;
 mod lottery;
 mod memory;
@@ -34,6 +35,7 @@ Examples:
       --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
   consorcio serve --lottery 0.0.0.0:12345 --lottery-allow 10.0.0.0/8     agencies of a network
   consorcio serve --redis 0.0.0.0:6379 --redis-allow 10.0.0.0/8          Redis clients, with AUTH
+  consorcio serve --grpc 0.0.0.0:50051                gRPC for other machines: with a session
   consorcio serve --config sur.toml --print-config    what holds in the end, and stop
 
 Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
@@ -68,6 +70,7 @@ pub struct Args {
 /// Where a node is asked.
 struct Doors {
     http: TcpListener,
+    grpc: grpc::GrpcDoor,
     lottery: lottery::Doors,
     redis: redis::RedisDoor,
 }
@@ -108,6 +111,7 @@ async fn serve(
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
     let doors = Doors {
         http: listen::bind(settings.http, "HTTP", "--http").await?,
+        grpc: grpc::GrpcDoor::open(&settings)?,
         lottery: lottery::Doors::open(&settings, allowed)?,
         redis: redis::RedisDoor::open(&settings, redis)?,
     };

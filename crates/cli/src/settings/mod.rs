@@ -110,6 +110,17 @@ settings! {
     #[arg(value_name = "HOST:PORT")]
     peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
 
+    /// Address where gRPC clients are served, or off. On an address of other machines they need a
+    /// session, unless grpc-without-session is set.
+    #[arg(value_name = "ADDRESS|off")]
+    grpc: Door = Door::local(50_051), "CONSORCIO_GRPC";
+
+    /// Answer every gRPC client that can reach the address as HTTP does: without a session where
+    /// none is needed. On an address of this machine alone that is so anyhow.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    grpc_without_session: bool = false, "CONSORCIO_GRPC_WITHOUT_SESSION";
+
     /// Address where the lottery's agencies are served, or off.
     #[arg(value_name = "ADDRESS|off")]
     lottery: Door = Door::local(12_345), "CONSORCIO_LOTTERY";
@@ -364,6 +375,15 @@ mod tests {
             let told = reached(http_url, door);
             assert_eq!(told.as_deref(), expected, "{http_url} {door}");
         }
+    }
+
+    #[test]
+    fn a_door_is_at_an_address_or_left_out() {
+        let settings = given("").over_defaults();
+        assert_eq!(settings.grpc.to_string(), "127.0.0.1:50051");
+        let settings = given("grpc = \"off\"").over_defaults();
+        assert_eq!(settings.complete().unwrap().grpc, Door::Off);
+        assert!(toml::from_str::<Given>("grpc = \"nowhere\"").is_err());
     }
 
     #[test]

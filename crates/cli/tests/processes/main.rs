@@ -13,6 +13,7 @@ mod elections;
 mod faults;
 mod field;
 mod full_disk;
+mod grpc;
 mod harness;
 mod kills;
 mod load;
