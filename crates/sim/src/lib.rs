@@ -33,7 +33,7 @@ mod world;
 
 pub use context::NodeId;
 pub use dice::Dice;
-pub use disk::{Crash, SimDisk, SimFile};
+pub use disk::{Crash, Honesty, SimDisk, SimFile};
 pub use net::{Network, SimReceiver, SimSender, SimTransport};
 pub use runtime::SimRuntime;
 pub use task::JoinHandle;

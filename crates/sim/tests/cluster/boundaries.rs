@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use domain::Reply;
 use engine::{Consistency, WriteError};
-use sim::{Crash, NodeId, World};
+use sim::{Crash, Honesty, NodeId, World};
 
 use crate::harness::{Cluster, Reading, only_seed, put, small};
 
@@ -68,7 +68,12 @@ async fn restart(cluster: &Cluster) {
 fn crash_at(k: u64, crash: Crash, lying: bool) -> bool {
     World::new(k, 1).run(|sim| async move {
         let cluster = Cluster::new(sim.clone(), small());
-        sim.disk(NODE).set_lying(lying);
+        let honesty = if lying {
+            Honesty::Lying
+        } else {
+            Honesty::Honest
+        };
+        sim.disk(NODE).set_honesty(honesty);
         cluster.start(NODE);
         sim.disk(NODE).crash_at(k, crash);
         let begun = || cluster.running(NODE).is_some() || !sim.is_up(NODE);
