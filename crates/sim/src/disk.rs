@@ -158,10 +158,7 @@ impl SimDisk {
         self.state().faults.fail_syncs = true;
     }
 
-    /// Takes everything from the disk, as when it is replaced by a new one.
-    ///
-    /// # Panics
-    /// If it has power.
+    /// Takes the power and everything else from the disk, as when it is replaced by a new one.
     pub fn erase(&self) {
         self.state().erase();
     }

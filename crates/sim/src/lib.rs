@@ -21,12 +21,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod cluster;
 mod context;
 mod dice;
 mod disk;
 mod log;
 mod net;
 mod runtime;
+pub mod storm;
 mod task;
 mod vfs;
 mod world;

@@ -42,7 +42,7 @@ const BACKLOG: usize = 128;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One way from node to node, unless [`Network::set_delay`] says otherwise.
-const DELAY: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(2);
+pub(crate) const DELAY: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(2);
 
 /// When a lost frame is sent again, and twice as late each time it is lost again.
 const RETRANSMISSION: Duration = Duration::from_millis(200);

@@ -113,7 +113,7 @@ impl State {
     }
 
     pub(super) fn erase(&mut self) {
-        assert!(!self.on, "a disk is replaced while it has no power");
+        self.power_off(Crash::KillOnly);
         let mut empty = Medium::default();
         empty.dirs.insert(PathBuf::from("/"));
         self.cached = empty.clone();

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use domain::Reply;
 use engine::{Consistency, WriteError};
+use sim::cluster::{Cluster, Reading, put, small};
 use sim::{Crash, Honesty, NodeId, World};
 
-use crate::harness::{Cluster, Reading, only_seed, put, small};
+use crate::seeds::only_seed;
 
 const NODE: NodeId = NodeId(1);
 

@@ -6,9 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boundaries;
-mod clients;
-mod harness;
 mod leaders;
 mod readiness;
+mod seeds;
 mod snapshots;
 mod storms;

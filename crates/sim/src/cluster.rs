@@ -1,4 +1,4 @@
-//! A cluster in a world: starting, crashing and comparing its nodes.
+//! A cluster of the production code in a world: starting, crashing and comparing its nodes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,20 @@ use std::time::Duration;
 
 use domain::keys::{Entry, GetKey};
 use domain::{Action, Actor, Proposal, RequestId};
-use engine::{Consistency, JoinToken, Node, Options, ReadError, Role, Tuning};
-use sim::{Crash, Network, NodeId, Sim, SimEnv};
+use engine::{
+    Consistency, JoinToken, Node, Options, Position, ReadError, Role, StartError, Tuning,
+};
+
+use crate::context::{NodeId, lock};
+use crate::disk::Crash;
+use crate::net::Network;
+use crate::world::{Sim, SimEnv};
 
 /// A node of the production code in a simulated world.
 pub type SimNode = Node<SimEnv>;
 
 /// Where every node keeps its data, on its own disk.
-const DATA: &str = "/data";
+pub const DATA: &str = "/data";
 
 /// A cluster that does not get there in this time never will.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,26 +38,10 @@ pub fn small() -> Tuning {
     }
 }
 
-/// The seeds to run: one named by the environment, or as many as it says, or `default`.
-pub fn seeds(default: u64) -> Vec<u64> {
-    let count = number("CONSORCIO_SIM_SEEDS").unwrap_or(default);
-    only_seed().map_or_else(|| (0..count).collect(), |seed| vec![seed])
-}
-
-/// The one seed to run, if the environment names one.
-pub fn only_seed() -> Option<u64> {
-    number("CONSORCIO_SIM_SEED")
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .map(|text| text.parse().expect("a number"))
-}
-
 /// The nodes that run in a world. All clones are the same cluster.
 #[derive(Clone)]
 pub struct Cluster {
+    /// The world it lives in.
     pub sim: Sim,
     tuning: Tuning,
     shared: Arc<Mutex<Shared>>,
@@ -64,6 +54,7 @@ struct Shared {
 }
 
 impl Cluster {
+    /// A cluster of which no node runs yet.
     pub fn new(sim: Sim, tuning: Tuning) -> Self {
         Cluster {
             sim,
@@ -84,7 +75,15 @@ impl Cluster {
     }
 
     /// Starts a node; the first one that ever runs makes the cluster, the others join it.
+    ///
+    /// # Panics
+    /// In the node's own task, if it does not start.
     pub fn start(&self, node: NodeId) {
+        self.start_or(node, move |error| panic!("{node} did not start: {error}"));
+    }
+
+    /// Starts a node, and says so if it does not start.
+    pub fn start_or(&self, node: NodeId, refused: impl FnOnce(StartError) + Send + 'static) {
         let join = self.shared().token.clone();
         let options = Options {
             name: node.to_string(),
@@ -98,11 +97,12 @@ impl Cluster {
         drop(self.sim.start(node, move |env| async move {
             let running = match Node::start(env, options).await {
                 Ok(running) => running,
-                Err(error) => panic!("{node} did not start: {error}"),
+                Err(error) => return refused(error),
             };
-            let mut shared = shared.lock().unwrap();
-            let token = running.join_token().parse().expect("a token");
-            shared.token.get_or_insert(token);
+            let mut shared = lock(&shared);
+            if let Ok(token) = running.join_token().parse() {
+                shared.token.get_or_insert(token);
+            }
             shared.running.insert(node, running);
         }));
     }
@@ -113,6 +113,7 @@ impl Cluster {
         self.forget(node);
     }
 
+    /// Crashes a node.
     pub fn crash(&self, node: NodeId, crash: Crash) {
         self.sim.crash(node, crash);
         self.forget(node);
@@ -122,7 +123,8 @@ impl Cluster {
     pub async fn stop(&self, node: NodeId) {
         if let Some(running) = self.running(node) {
             let stopping = self.sim.on(node, async move { running.stop().await });
-            stopping.await.expect("it stops");
+            // A crash on the way is an end as well.
+            drop(stopping.await);
         }
         self.crash(node, Crash::KillOnly);
     }
@@ -148,6 +150,7 @@ impl Cluster {
         running.filter(|_| self.sim.is_up(node))
     }
 
+    /// Waits until a node runs.
     pub async fn until_running(&self, node: NodeId) -> SimNode {
         self.until("the node runs", || self.running(node)).await
     }
@@ -221,17 +224,27 @@ impl Cluster {
 
     /// Reads a key on a node, as a task of it.
     pub async fn get(&self, node: NodeId, consistency: Consistency, key: &str) -> Reading {
+        self.read(node, consistency, key).await.0
+    }
+
+    /// The same, with the place the answer was made from.
+    pub async fn read(
+        &self,
+        node: NodeId,
+        consistency: Consistency,
+        key: &str,
+    ) -> (Reading, Option<Position>) {
         let Some(running) = self.running(node) else {
-            return Reading::Died;
+            return (Reading::Died, None);
         };
         let query = GetKey { key: key.into() };
         let reading = self
             .sim
             .on(node, async move { running.read(consistency, query).await });
         match reading.await {
-            Ok(Ok(served)) => Reading::Found(served.value),
-            Ok(Err(error)) => Reading::Refused(error),
-            Err(_) => Reading::Died,
+            Ok(Ok(served)) => (Reading::Found(served.value), Some(served.position)),
+            Ok(Err(error)) => (Reading::Refused(error), None),
+            Err(_) => (Reading::Died, None),
         }
     }
 
@@ -247,7 +260,7 @@ impl Cluster {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap()
+        lock(&self.shared)
     }
 }
 
