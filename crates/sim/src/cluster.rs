@@ -82,9 +82,19 @@ impl Cluster {
         self.start_or(node, move |error| panic!("{node} did not start: {error}"));
     }
 
+    /// The token that an operator takes from a node that runs, or took before.
+    fn token(&self) -> Option<JoinToken> {
+        let mut running = self.sim.nodes().into_iter();
+        let running = running.find_map(|node| self.running(node));
+        let mut shared = self.shared();
+        let newest = running.and_then(|running| running.join_token().parse().ok());
+        shared.token = newest.or(shared.token.take());
+        shared.token.clone()
+    }
+
     /// Starts a node, and says so if it does not start.
     pub fn start_or(&self, node: NodeId, refused: impl FnOnce(StartError) + Send + 'static) {
-        let join = self.shared().token.clone();
+        let join = self.token();
         let options = Options {
             name: node.to_string(),
             data: PathBuf::from(DATA),
