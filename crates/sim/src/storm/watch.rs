@@ -207,3 +207,109 @@ impl Facts {
         Ok(Vec::new())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use engine::NodeStatus;
+
+    use super::*;
+    use crate::cluster::small;
+    use crate::world::World;
+
+    const A: NodeId = NodeId(1);
+    const B: NodeId = NodeId(2);
+
+    fn member(number: u64) -> NodeStatus {
+        NodeStatus {
+            name: format!("n{number}"),
+            id: 100 + number,
+            role: Role::Follower,
+            http: String::new(),
+            peer: String::new(),
+            differs: false,
+            healthy: true,
+            last_contact_ms: None,
+            round_trip_us: None,
+            applied: 0,
+            state_hash: String::new(),
+            announced: bytes::Bytes::new(),
+        }
+    }
+
+    /// What a node says in a term, of a leader, at an index where its state has this hash.
+    fn says(term: u64, leader: &str, index: u64, hash: &str) -> ClusterStatus {
+        ClusterStatus {
+            cluster: String::new(),
+            node: Arc::from("n1"),
+            leader: Some(leader.to_owned()),
+            term,
+            committed: index,
+            applied: index,
+            state_hash: hash.to_owned(),
+            ready: true,
+            nodes: vec![member(1), member(2)],
+        }
+    }
+
+    #[test]
+    fn two_leaders_of_a_term_are_told() {
+        let mut facts = Facts::default();
+        assert!(facts.hear(A, &says(1, "n1", 5, "x")).is_ok());
+        assert!(facts.hear(B, &says(2, "n2", 5, "x")).is_ok());
+        assert_eq!(facts.hear(A, &says(2, "n2", 5, "x")), Ok(vec![]));
+        assert!(facts.hear(A, &says(2, "n1", 6, "y")).is_err());
+    }
+
+    #[test]
+    fn states_that_differ_at_an_index_are_told() {
+        let mut facts = Facts::default();
+        assert!(facts.hear(A, &says(1, "n1", 5, "x")).is_ok());
+        assert!(facts.hear(B, &says(1, "n1", 6, "y")).is_ok());
+        assert!(facts.hear(A, &says(1, "n1", 6, "z")).is_err());
+    }
+
+    #[test]
+    fn a_node_that_goes_back_within_a_life_is_told() {
+        let mut facts = Facts::default();
+        assert!(facts.hear(A, &says(2, "n1", 5, "x")).is_ok());
+        assert!(facts.hear(A, &says(1, "n1", 5, "x")).is_err());
+        facts.said.remove(&A);
+        assert!(facts.hear(A, &says(1, "n1", 5, "x")).is_ok());
+    }
+
+    #[test]
+    fn an_index_has_one_term_and_terms_are_in_order() {
+        let mut facts = Facts::default();
+        assert!(facts.belongs(5, 2).is_ok());
+        assert!(facts.belongs(9, 4).is_ok());
+        assert!(facts.belongs(7, 3).is_ok());
+        assert!(facts.belongs(5, 3).is_err());
+        assert!(facts.belongs(8, 5).is_err());
+        assert!(facts.belongs(8, 2).is_err());
+    }
+
+    #[test]
+    fn a_committed_entry_that_changes_is_told() {
+        let read = || {
+            World::new(1, 1).run(|sim| async move {
+                let cluster = Cluster::form(sim, small()).await;
+                StoredLog::read(&cluster.sim.disk(A).copy())
+            })
+        };
+        let last = *read().entries.keys().next_back().expect("an entry");
+        let mut facts = Facts::default();
+        assert!(facts.read(A, last, read()).is_ok());
+        assert!(facts.read(B, last, read()).is_ok());
+        let mut other = read();
+        let entry = other.entries.get_mut(&last).expect("it is there");
+        entry.log_id.leader_id.term += 1;
+        assert!(facts.read(B, last, other).is_err());
+        let mut other = read();
+        let first = other.entries[&0].clone();
+        let entry = other.entries.get_mut(&last).expect("it is there");
+        entry.payload = first.payload;
+        assert!(facts.read(B, last, other).is_err());
+    }
+}

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boundaries;
+mod bugs;
 mod leaders;
 mod readiness;
 mod seeds;
