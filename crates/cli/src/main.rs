@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, lottery, news, poll};
+use commands::{account, area, cluster, kv, lottery, news, poll, simulate};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -63,6 +63,7 @@ enum Role {
     Agency(agency::Args),
     Lottery(lottery::Args),
     Bench(bench::Args),
+    Simulate(simulate::Args),
 }
 
 fn main() -> ExitCode {
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Role::Kv(args) => kv::run(args),
         Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),
+        Role::Simulate(args) => simulate::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
         }

@@ -151,6 +151,10 @@ impl Shared {
         lock(&self.panics).push(format!("{node}: {message}"));
     }
 
+    pub(crate) fn panics(&self) -> Vec<String> {
+        lock(&self.panics).clone()
+    }
+
     pub(crate) fn take_panics(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.panics))
     }

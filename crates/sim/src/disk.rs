@@ -38,6 +38,19 @@ pub struct SimDisk {
     shared: Arc<Shared>,
 }
 
+/// What a sync is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Honesty {
+    /// What was written before is durable when it returns.
+    Honest,
+    /// It answers at once and does nothing.
+    Lying,
+    /// It answers at once, and what it should have made durable is so after the next one.
+    Late,
+    /// Files of databases are not synced, all others are.
+    DatabasesLie,
+}
+
 /// What the clones of a disk share.
 pub(crate) struct Shared {
     /// Tells the disks of a process apart in the names that SQLite sees.
@@ -57,9 +70,13 @@ pub struct SimFile {
 impl SimDisk {
     /// An empty disk whose decisions come from `dice`.
     pub fn new(dice: Dice) -> Self {
+        SimDisk::holding(State::new(dice, SYNC_TIME))
+    }
+
+    fn holding(state: State) -> Self {
         static NEXT_ID: AtomicU64 = AtomicU64::new(0);
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let state = Mutex::new(State::new(dice, SYNC_TIME));
+        let state = Mutex::new(state);
         let disk = SimDisk {
             shared: Arc::new(Shared { id, state }),
         };
@@ -130,15 +147,35 @@ impl SimDisk {
         self.state().queue_duration()
     }
 
-    /// From now on syncs answer at once and do nothing: a test that does not find this tests
+    /// How honest syncs are from now on. A test that does not find the dishonest ones tests
     /// nothing. `set_sync_time` and the power do not change it.
-    pub fn set_lying(&self, lying: bool) {
-        self.state().lying = lying;
+    pub fn set_honesty(&self, honesty: Honesty) {
+        self.state().set_honesty(honesty);
     }
 
     /// From now on every sync fails, until the power has been off.
     pub fn fail_syncs(&self) {
         self.state().faults.fail_syncs = true;
+    }
+
+    /// Takes the power and everything else from the disk, as when it is replaced by a new one.
+    pub fn erase(&self) {
+        self.state().erase();
+    }
+
+    /// A disk of its own with what reads of this one see now.
+    pub fn copy(&self) -> SimDisk {
+        SimDisk::holding(self.state().copy(false))
+    }
+
+    /// A disk of its own with what a loss of power would surely leave of this one now.
+    pub fn durable_copy(&self) -> SimDisk {
+        SimDisk::holding(self.state().copy(true))
+    }
+
+    /// How many files of this name have been made on the disk.
+    pub fn made(&self, name: &str) -> u64 {
+        self.state().made.get(name).copied().unwrap_or_default()
     }
 
     /// Changes a byte on the medium.

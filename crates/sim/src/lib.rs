@@ -21,19 +21,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod cluster;
 mod context;
 mod dice;
 mod disk;
 mod log;
 mod net;
 mod runtime;
+pub mod storm;
 mod task;
 mod vfs;
 mod world;
 
 pub use context::NodeId;
 pub use dice::Dice;
-pub use disk::{Crash, SimDisk, SimFile};
+pub use disk::{Crash, Honesty, SimDisk, SimFile};
 pub use net::{Network, SimReceiver, SimSender, SimTransport};
 pub use runtime::SimRuntime;
 pub use task::JoinHandle;

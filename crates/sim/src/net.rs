@@ -4,6 +4,16 @@
 //! It behaves as TCP does. What is sent over a link that is cut waits until the link is healed; a
 //! connection breaks when it is reset, or when the node at its other end crashes. A sender runs
 //! ahead of its receiver by [`WINDOW_BYTES`] and then waits.
+//!
+//! Packets are lost, doubled and overtake each other below TCP, and a connection hides it. What is
+//! left of it for those above, and so for a node, is this:
+//!
+//! | of packets | of connections |
+//! |---|---|
+//! | loss | a frame comes a retransmission later, and all behind it ([`Network::set_loss`]) |
+//! | loss of many | the connection breaks; the receiver has had a part of what was under way, and the sender does not know which ([`Network::reset`]) |
+//! | duplication | none within a connection: the sender asks again over another one, after a break that lost the answer alone |
+//! | reordering | none within a connection: a connection that stands still ([`Network::stall`], [`Network::cut`]) delivers after one that was made later |
 
 mod state;
 
@@ -32,7 +42,13 @@ const BACKLOG: usize = 128;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// One way from node to node, unless [`Network::set_delay`] says otherwise.
-const DELAY: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(2);
+pub(crate) const DELAY: Range<Duration> = Duration::from_micros(50)..Duration::from_millis(2);
+
+/// When a lost frame is sent again, and twice as late each time it is lost again.
+const RETRANSMISSION: Duration = Duration::from_millis(200);
+
+/// How often a frame can be lost: a connection that loses more breaks.
+const LOSSES_MAX: u32 = 4;
 
 /// What a frame takes besides, for each byte: about a gigabit a second.
 const NANOSECONDS_PER_BYTE: u64 = 8;
@@ -89,7 +105,8 @@ impl Network {
         }
     }
 
-    /// Breaks every connection between two nodes; new ones can be made.
+    /// Breaks every connection between two nodes; new ones can be made. Of what was under way either
+    /// side may still receive the first part.
     pub fn reset(&self, a: NodeId, b: NodeId) {
         self.state().reset(|ends| ends == [a, b] || ends == [b, a]);
     }
@@ -97,6 +114,23 @@ impl Network {
     /// How long frames take from `from` to `to` from now on.
     pub fn set_delay(&self, from: NodeId, to: NodeId, range: Range<Duration>) {
         self.state().set_delay(from, to, range);
+    }
+
+    /// The connections that there are from `from` to `to` carry nothing that way for so long; new
+    /// ones are not affected, and so overtake them.
+    pub fn stall(&self, from: NodeId, to: NodeId, duration: Duration) {
+        self.state().stall(from, to, duration);
+    }
+
+    /// So many of a hundred frames from `from` to `to` are lost from now on and sent again.
+    pub fn set_loss(&self, from: NodeId, to: NodeId, percent: u64) {
+        self.state().set_loss(from, to, percent);
+    }
+
+    /// From now on so many of a hundred frames arrive twice, which no TCP does: a test that does
+    /// not find this tests nothing.
+    pub fn set_repeating(&self, percent: u64) {
+        self.state().repeating_percent = percent;
     }
 
     /// The node listens: connections to it are no longer refused.

@@ -23,6 +23,9 @@ pub(crate) struct Group {
     /// What ends with the group; the scenario's own group has none.
     machine: Option<Machine>,
     alive: AtomicBool,
+    paused: AtomicBool,
+    /// Tasks to be polled once it is no longer paused.
+    sleepers: Mutex<Vec<Waker>>,
     /// Those who wait for its end.
     mourners: Mutex<Vec<Waker>>,
     tasks: Mutex<BTreeMap<u64, Arc<dyn Kill>>>,
@@ -48,6 +51,8 @@ impl Group {
             node,
             machine,
             alive: AtomicBool::new(true),
+            paused: AtomicBool::new(false),
+            sleepers: Mutex::new(Vec::new()),
             mourners: Mutex::new(Vec::new()),
             tasks: Mutex::new(BTreeMap::new()),
             next: AtomicU64::new(0),
@@ -72,6 +77,27 @@ impl Group {
     /// True while this is the group of a node that runs.
     pub(crate) fn is_up(&self) -> bool {
         self.machine.is_some() && self.is_alive()
+    }
+
+    /// Lets no task of the group be polled until it is resumed.
+    pub(crate) fn pause(&self) {
+        self.paused.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets its tasks go on.
+    pub(crate) fn resume(&self) {
+        self.paused.store(false, Ordering::Relaxed);
+        let sleepers = std::mem::take(&mut *lock(&self.sleepers));
+        sleepers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Notes a task that cannot be polled now; false if it can.
+    fn puts_off(&self, waker: &Waker) -> bool {
+        let paused = self.paused.load(Ordering::Relaxed) && self.is_alive();
+        if paused {
+            lock(&self.sleepers).push(waker.clone());
+        }
+        paused
     }
 
     /// Resolves once the group is dead.
@@ -109,6 +135,7 @@ impl Group {
         }
         let mourners = std::mem::take(&mut *lock(&self.mourners));
         mourners.into_iter().for_each(Waker::wake);
+        self.resume();
     }
 }
 
@@ -205,6 +232,9 @@ impl<F: Future> Future for NodeTask<F> {
     fn poll(self: Pin<&mut Self>, cx: &mut Polling<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let group = this.context.group.clone();
+        if group.puts_off(cx.waker()) {
+            return Poll::Pending;
+        }
         let taken = lock(&this.slot.future).take();
         let Some(mut future) = taken else {
             return Poll::Ready(None);

@@ -236,6 +236,29 @@ impl Sim {
         self.crash(node, crash);
     }
 
+    /// Stands a node still, as SIGSTOP does: nothing of it runs until [`Sim::resume`], while time
+    /// passes and what others send to it waits.
+    pub fn pause(&self, node: NodeId) {
+        self.inner.shared.record("pause", node, &[]);
+        self.inner.shared.group(node).pause();
+    }
+
+    /// Lets a paused node go on.
+    pub fn resume(&self, node: NodeId) {
+        self.inner.shared.record("resume", node, &[]);
+        self.inner.shared.group(node).resume();
+    }
+
+    /// How long the world has been running, in virtual time.
+    pub fn elapsed(&self) -> Duration {
+        crate::context::now().elapsed_since_start()
+    }
+
+    /// The panics of tasks so far.
+    pub fn panics(&self) -> Vec<String> {
+        self.inner.shared.panics()
+    }
+
     /// Waits until a node is down.
     pub async fn down(&self, node: NodeId) {
         let group = self.inner.shared.group(node);

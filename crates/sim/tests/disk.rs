@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use engine::env::{Disk, File};
-use sim::{Crash, Dice, SimDisk};
+use sim::{Crash, Dice, Honesty, SimDisk};
 
 const DIR: &str = "/data";
 const FILE: &str = "/data/file";
@@ -201,12 +201,66 @@ fn a_crash_comes_at_the_chosen_change() {
 #[test]
 fn a_lying_disk_loses_what_it_said_was_durable() {
     let disk = disk_with_file(0);
-    disk.set_lying(true);
+    disk.set_honesty(Honesty::Lying);
     let file = disk.open(Path::new(FILE), false).unwrap();
     file.write_all_at(b"promised", 0).unwrap();
     file.sync_data().unwrap();
     crash(&disk, Crash::LoseUnsynced);
     assert_eq!(contents(&disk, FILE), b"");
+}
+
+#[test]
+fn a_late_disk_keeps_what_the_sync_before_promised() {
+    let disk = disk_with_file(0);
+    disk.set_honesty(Honesty::Late);
+    let file = disk.open(Path::new(FILE), false).unwrap();
+    file.write_all_at(b"first", 0).unwrap();
+    file.sync_data().unwrap();
+    file.write_all_at(b"second", 5).unwrap();
+    file.sync_data().unwrap();
+    crash(&disk, Crash::LoseUnsynced);
+    assert_eq!(contents(&disk, FILE), b"first");
+}
+
+#[test]
+fn a_disk_may_lie_about_databases_alone() {
+    let disk = disk_with_file(0);
+    disk.set_honesty(Honesty::DatabasesLie);
+    for (name, kept) in [(FILE, &b"kept"[..]), ("/state.db", b"")] {
+        let file = disk.open(Path::new(name), true).unwrap();
+        disk.sync_dir(Path::new("/")).unwrap();
+        file.write_all_at(b"kept", 0).unwrap();
+        file.sync_data().unwrap();
+        crash(&disk, Crash::LoseUnsynced);
+        assert_eq!(contents(&disk, name), kept);
+    }
+}
+
+#[test]
+fn copies_show_what_is_read_and_what_is_durable_and_stand_alone() {
+    let disk = disk_with_file(0);
+    let file = disk.open(Path::new(FILE), false).unwrap();
+    file.write_all_at(b"synced", 0).unwrap();
+    file.sync_data().unwrap();
+    file.write_all_at(b"cached", 0).unwrap();
+    let (copy, durable) = (disk.copy(), disk.durable_copy());
+    file.write_all_at(b"later!", 0).unwrap();
+    assert_eq!(contents(&copy, FILE), b"cached");
+    assert_eq!(contents(&durable, FILE), b"synced");
+    let other = copy.open(Path::new(FILE), false).unwrap();
+    other.write_all_at(b"apart!", 0).unwrap();
+    assert_eq!(contents(&disk, FILE), b"later!");
+}
+
+#[test]
+fn an_erased_disk_is_as_new() {
+    let disk = disk_with_file(0);
+    assert_eq!(disk.made("file"), 1);
+    disk.power_off(Crash::KeepAll);
+    disk.erase();
+    disk.power_on();
+    assert!(disk.files_under(Path::new("/")).is_empty());
+    assert!(disk.open(Path::new(FILE), false).is_err());
 }
 
 #[test]

@@ -148,6 +148,79 @@ fn a_reset_breaks_both_ends_but_not_the_nodes() {
 }
 
 #[test]
+fn a_break_leaves_the_receiver_a_first_part_of_what_was_under_way() {
+    let received = |seed| {
+        World::new(seed, 2).run(|sim| async move {
+            let ((mut a, _a), (_b, mut b)) = connect(&sim).await;
+            for number in 0..10 {
+                a.send(frame(number)).await.unwrap();
+            }
+            sim.network().reset(A, B);
+            assert!(a.send(frame(10)).await.is_err());
+            let mut count = 0;
+            while let Some(Ok(bytes)) = receive_within(&mut b, SECOND).await {
+                assert_eq!(bytes, frame(count));
+                count += 1;
+            }
+            count
+        })
+    };
+    let counts: Vec<u32> = (0..20).map(received).collect();
+    assert!(counts.iter().any(|count| (1..10).contains(count)));
+    assert!(counts.iter().all(|count| *count <= 10));
+}
+
+#[test]
+fn a_stalled_connection_is_overtaken_by_a_new_one() {
+    World::new(10, 2).run(|sim| async move {
+        let ((mut a, _a), (_b, mut b)) = connect(&sim).await;
+        sim.network().stall(A, B, 3 * SECOND);
+        a.send(frame(1)).await.unwrap();
+        let transport = sim.env(A).transport().clone();
+        let connecting = sim.on(
+            A,
+            async move { transport.connect(&Network::address(B)).await },
+        );
+        let (mut second, _second) = connecting.await.unwrap().unwrap();
+        second.send(frame(2)).await.unwrap();
+        let (_back, mut overtaking) = sim.env(B).transport().accept().await.unwrap();
+        let first = receive_within(&mut overtaking, SECOND).await.unwrap();
+        assert_eq!(first.unwrap(), frame(2));
+        assert!(receive_within(&mut b, SECOND).await.is_none());
+        let late = receive_within(&mut b, 3 * SECOND).await.unwrap();
+        assert_eq!(late.unwrap(), frame(1));
+    });
+}
+
+#[test]
+fn a_lossy_link_delays_keeps_the_order_and_loses_nothing() {
+    World::new(11, 2).run(|sim| async move {
+        let ((mut a, _a), (_b, mut b)) = connect(&sim).await;
+        sim.network().set_loss(A, B, 50);
+        let start = sim.elapsed();
+        for number in 0..20 {
+            a.send(frame(number)).await.unwrap();
+        }
+        for number in 0..20 {
+            assert_eq!(b.receive().await.unwrap().unwrap(), frame(number));
+        }
+        let taken = sim.elapsed() - start;
+        assert!(taken > Duration::from_millis(200), "{taken:?}");
+    });
+}
+
+#[test]
+fn a_transport_can_be_made_to_repeat_itself() {
+    World::new(12, 2).run(|sim| async move {
+        let ((mut a, _a), (_b, mut b)) = connect(&sim).await;
+        sim.network().set_repeating(100);
+        a.send(frame(1)).await.unwrap();
+        assert_eq!(b.receive().await.unwrap().unwrap(), frame(1));
+        assert_eq!(b.receive().await.unwrap().unwrap(), frame(1));
+    });
+}
+
+#[test]
 fn a_sender_waits_for_a_slow_reader() {
     World::new(7, 2).run(|sim| async move {
         let ((mut a, _), (_, mut b)) = connect(&sim).await;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use engine::env::Disk;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
-use sim::{Crash, Dice, SimDisk};
+use sim::{Crash, Dice, Honesty, SimDisk};
 
 const DIR: &str = "/data";
 const DATABASE: &str = "/data/state.db";
@@ -75,7 +75,11 @@ fn commit_and_crash(seed: u64, pragmas: &str, lying: bool) -> Survival {
     let disk = new_disk(seed);
     let mut dice = Dice::new(seed, 1);
     let database = open(&disk, pragmas).unwrap();
-    disk.set_lying(lying);
+    disk.set_honesty(if lying {
+        Honesty::Lying
+    } else {
+        Honesty::Honest
+    });
     disk.crash_at(1 + dice.below(300), Crash::any(&mut dice));
     let commits = (0..400_u32).take_while(|number| {
         if number % 16 == 15 {
@@ -87,7 +91,7 @@ fn commit_and_crash(seed: u64, pragmas: &str, lying: bool) -> Survival {
     let committed = commits.count() as u32;
     drop(database);
     disk.power_off(Crash::LoseUnsynced);
-    disk.set_lying(false);
+    disk.set_honesty(Honesty::Honest);
     disk.power_on();
     let found = integrity(&disk).and_then(|verdict| {
         assert!(

@@ -230,3 +230,31 @@ fn a_world_can_be_visited_again() {
         assert_eq!(sim.disk(N1).files_under(Path::new("/"))[0].1, 4);
     });
 }
+
+#[test]
+fn a_paused_node_stands_still_and_then_finds_that_time_has_passed() {
+    World::new(1, 1).run(|sim| async move {
+        let beats = Arc::new(AtomicU32::new(0));
+        let beating = beats.clone();
+        drop(sim.start(N1, |_| async move {
+            loop {
+                beating.fetch_add(1, Ordering::Relaxed);
+                SimRuntime::sleep(SECOND / 10).await;
+            }
+        }));
+        sim.sleep(SECOND).await;
+        sim.pause(N1);
+        let before = beats.load(Ordering::Relaxed);
+        assert!(before >= 10);
+        sim.sleep(5 * SECOND).await;
+        assert_eq!(beats.load(Ordering::Relaxed), before);
+        sim.resume(N1);
+        sim.sleep(SECOND).await;
+        let after = beats.load(Ordering::Relaxed);
+        assert!((before + 5..before + 15).contains(&after), "{after}");
+        sim.pause(N1);
+        sim.crash(N1, Crash::KillOnly);
+        sim.down(N1).await;
+        sim.start(N1, |_| async {}).await.unwrap();
+    });
+}

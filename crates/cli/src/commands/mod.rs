@@ -11,6 +11,7 @@ mod output;
 mod password;
 pub mod poll;
 mod session;
+pub mod simulate;
 mod when;
 
 use std::time::Duration;

@@ -175,7 +175,7 @@ impl Medium {
     }
 
     /// Files without a durable name are gone.
-    fn forget_lost_files(&mut self) {
+    pub(super) fn forget_lost_files(&mut self) {
         let dirs = &self.dirs;
         self.names
             .retain(|path, _| path.parent().is_some_and(|dir| dirs.contains(dir)));

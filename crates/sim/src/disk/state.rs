@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::Honesty;
 use super::image::Image;
 use super::journal::{Change, Crash, Medium};
 use crate::dice::Dice;
@@ -31,7 +32,11 @@ pub(super) struct State {
     pub(super) databases: BTreeMap<Inode, Arc<Mutex<vfs::Database>>>,
     pub(super) changes: u64,
     pub(super) faults: Faults,
-    pub(super) lying: bool,
+    honesty: Honesty,
+    /// How many changes of a file its last sync should have made durable: see [`Honesty::Late`].
+    late: BTreeMap<Inode, usize>,
+    /// How many files of a name were made.
+    pub(super) made: BTreeMap<String, u64>,
     pub(super) capacity_bytes: Option<u64>,
     pub(super) sync_time: Range<Duration>,
     pub(super) queue_time: Range<Duration>,
@@ -61,7 +66,9 @@ impl State {
             databases: BTreeMap::new(),
             changes: 0,
             faults: Faults::default(),
-            lying: false,
+            honesty: Honesty::Honest,
+            late: BTreeMap::new(),
+            made: BTreeMap::new(),
             capacity_bytes: None,
             sync_time,
             queue_time: Duration::ZERO..Duration::ZERO,
@@ -101,6 +108,32 @@ impl State {
         self.faults = Faults::default();
     }
 
+    pub(super) fn set_honesty(&mut self, honesty: Honesty) {
+        self.honesty = honesty;
+    }
+
+    pub(super) fn erase(&mut self) {
+        self.power_off(Crash::KillOnly);
+        let mut empty = Medium::default();
+        empty.dirs.insert(PathBuf::from("/"));
+        self.cached = empty.clone();
+        self.durable = empty;
+        self.journal.clear();
+    }
+
+    /// The same contents, or only what is durable, under other circumstances: never full, honest.
+    pub(super) fn copy(&self, durable: bool) -> State {
+        let mut copy = State::new(self.dice.clone(), Duration::ZERO..Duration::ZERO);
+        copy.durable = self.durable.clone();
+        if !durable {
+            copy.durable = self.cached.clone();
+        }
+        copy.durable.forget_lost_files();
+        copy.cached = copy.durable.clone();
+        copy.next_inode = self.next_inode;
+        copy
+    }
+
     /// Counts a change and tells whether the power fails in the middle of it.
     fn count_change(&mut self) -> Option<Crash> {
         self.changes += 1;
@@ -121,7 +154,7 @@ impl State {
     }
 
     /// Makes durable what `chosen` says.
-    fn sync(&mut self, chosen: impl Fn(&Change) -> bool) -> io::Result<()> {
+    fn sync(&mut self, chosen: impl FnMut(&Change) -> bool) -> io::Result<()> {
         if let Some(crash) = self.count_change() {
             self.power_off(crash);
         }
@@ -129,9 +162,11 @@ impl State {
         if self.faults.fail_syncs {
             return Err(io::Error::other("the disk reports an error"));
         }
-        if self.lying {
-            return Ok(());
-        }
+        self.make_durable(chosen);
+        Ok(())
+    }
+
+    fn make_durable(&mut self, mut chosen: impl FnMut(&Change) -> bool) {
         for change in std::mem::take(&mut self.journal) {
             if chosen(&change) {
                 self.durable.apply(&change);
@@ -139,7 +174,6 @@ impl State {
                 self.journal.push(change);
             }
         }
-        Ok(())
     }
 
     pub(super) fn sync_duration(&mut self) -> Duration {
@@ -243,6 +277,9 @@ impl State {
             return Err(io::ErrorKind::NotFound.into());
         }
         let inode = self.make_inode();
+        if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
+            *self.made.entry(name.to_owned()).or_default() += 1;
+        }
         self.change(Change::Link { path, inode })?;
         Ok(inode)
     }
@@ -278,7 +315,9 @@ impl State {
         if !self.cached.dirs.contains(&dir) {
             return Err(io::ErrorKind::NotFound.into());
         }
+        let lies = self.honesty == Honesty::Lying;
         self.sync(|change| match change {
+            _ if lies => false,
             Change::Link { path, .. } | Change::Unlink { path } => path.parent() == Some(&dir),
             Change::Rename { from, to, .. } => {
                 from.parent() == Some(&dir) || to.parent() == Some(&dir)
@@ -344,7 +383,25 @@ impl State {
     }
 
     pub(super) fn sync_data(&mut self, inode: Inode) -> io::Result<()> {
-        self.sync(|change| change.inode() == Some(inode))
+        let of_file = |change: &Change| change.inode() == Some(inode);
+        let mut count = match self.honesty {
+            Honesty::Honest => usize::MAX,
+            Honesty::Late => self.late.remove(&inode).unwrap_or_default(),
+            Honesty::DatabasesLie if !self.is_of_a_database(inode) => usize::MAX,
+            Honesty::Lying | Honesty::DatabasesLie => 0,
+        };
+        self.sync(|change| of_file(change) && take_one(&mut count))?;
+        if self.honesty == Honesty::Late {
+            let left = self.journal.iter().filter(|change| of_file(change)).count();
+            self.late.insert(inode, left);
+        }
+        Ok(())
+    }
+
+    fn is_of_a_database(&self, inode: Inode) -> bool {
+        let of_a_database = |path: &Path| path.to_string_lossy().contains(".db");
+        let mut names = self.cached.names.iter();
+        names.any(|(path, named)| *named == inode && of_a_database(path))
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
@@ -379,6 +436,13 @@ impl State {
             .map(|(path, inode)| (path.clone(), size(inode)))
             .collect()
     }
+}
+
+/// Takes one from a count; false if there is none left.
+fn take_one(count: &mut usize) -> bool {
+    let some = *count > 0;
+    *count = count.saturating_sub(1);
+    some
 }
 
 /// Every path is of the disk's root.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft_rt_sim::SimInstant;
 
-use super::{BACKLOG, DELAY, NANOSECONDS_PER_BYTE, WINDOW_BYTES};
+use super::{BACKLOG, DELAY, LOSSES_MAX, NANOSECONDS_PER_BYTE, RETRANSMISSION, WINDOW_BYTES};
 use crate::context::{NodeId, now};
 use crate::dice::Dice;
 
@@ -20,6 +20,7 @@ pub(super) struct State {
     /// Connects that wait for a link to be healed.
     link_wakers: Vec<Waker>,
     next_connection: u64,
+    pub(super) repeating_percent: u64,
     dice: Dice,
 }
 
@@ -27,6 +28,7 @@ pub(super) struct State {
 struct Link {
     cut: bool,
     delay: Range<Duration>,
+    loss_percent: u64,
 }
 
 impl Default for Link {
@@ -34,6 +36,7 @@ impl Default for Link {
         Link {
             cut: false,
             delay: DELAY,
+            loss_percent: 0,
         }
     }
 }
@@ -62,6 +65,8 @@ struct Connection {
 struct Pipe {
     frames: VecDeque<(SimInstant, Bytes)>,
     bytes: usize,
+    /// Nothing is delivered before.
+    stalled_until: Option<SimInstant>,
     sender_dropped: bool,
     receiver_dropped: bool,
     receiver_waker: Option<Waker>,
@@ -124,6 +129,7 @@ impl State {
             listeners: BTreeMap::new(),
             link_wakers: Vec::new(),
             next_connection: 0,
+            repeating_percent: 0,
             dice,
         }
     }
@@ -163,18 +169,52 @@ impl State {
         self.dice.within(&range)
     }
 
+    pub(super) fn set_loss(&mut self, from: NodeId, to: NodeId, percent: u64) {
+        self.links.entry((from, to)).or_default().loss_percent = percent;
+    }
+
+    pub(super) fn stall(&mut self, from: NodeId, to: NodeId, duration: Duration) {
+        let until = now() + duration;
+        for connection in self.connections.values_mut() {
+            for number in 0..2 {
+                if connection.link(number) == (from, to) {
+                    connection.pipes[number].stalled_until = Some(until);
+                }
+            }
+        }
+    }
+
+    /// What retransmissions add to a frame's way.
+    fn lost_time(&mut self, from: NodeId, to: NodeId) -> Duration {
+        let percent = self
+            .links
+            .get(&(from, to))
+            .map_or(0, |link| link.loss_percent);
+        let mut lost = Duration::ZERO;
+        for attempt in 0..LOSSES_MAX {
+            if percent == 0 || self.dice.below(100) >= percent {
+                break;
+            }
+            lost += RETRANSMISSION * 2_u32.pow(attempt);
+        }
+        lost
+    }
+
     pub(super) fn round_trip(&mut self, a: NodeId, b: NodeId) -> Duration {
         self.delay(a, b) + self.delay(b, a)
     }
 
-    /// Breaks the connections whose ends are chosen. What is on its way is lost.
+    /// Breaks the connections whose ends are chosen. Of what is on its way the first frames still
+    /// arrive, as many as the dice say.
     pub(super) fn reset(&mut self, chosen: impl Fn([NodeId; 2]) -> bool) {
-        for connection in self.connections.values_mut().filter(|c| chosen(c.ends)) {
+        let dice = &mut self.dice;
+        let whole = |c: &&mut Connection| !c.broken && chosen(c.ends);
+        for connection in self.connections.values_mut().filter(whole) {
             connection.broken = true;
-            connection
-                .pipes
-                .iter_mut()
-                .for_each(|pipe| pipe.frames.clear());
+            for pipe in &mut connection.pipes {
+                let count = pipe.frames.len() as u64;
+                pipe.frames.truncate(dice.below(count + 1) as usize);
+            }
             connection.wake();
         }
     }
@@ -261,12 +301,16 @@ impl State {
             return Poll::Pending;
         }
         let on_the_wire = Duration::from_nanos(frame.len() as u64 * NANOSECONDS_PER_BYTE);
-        let arrives = now() + self.delay(from, to) + on_the_wire;
+        let way = self.delay(from, to) + self.lost_time(from, to);
+        let arrives = now() + way + on_the_wire;
+        let twice = self.repeating_percent > 0 && self.dice.below(100) < self.repeating_percent;
         if let Some(found) = self.connections.get_mut(&connection) {
             let pipe = &mut found.pipes[pipe];
             let before = pipe.frames.back().map_or(arrives, |(instant, _)| *instant);
-            pipe.frames.push_back((arrives.max(before), frame.clone()));
-            pipe.bytes += frame.len();
+            for _ in 0..=u64::from(twice) {
+                pipe.frames.push_back((arrives.max(before), frame.clone()));
+                pipe.bytes += frame.len();
+            }
             pipe.receiver_waker.take().into_iter().for_each(Waker::wake);
         }
         Poll::Ready(Ok(()))
@@ -283,16 +327,15 @@ impl State {
             .get(&connection)
             .map(|found| found.link(pipe));
         let stalled = link.is_some_and(|link| self.is_cut(link));
-        let found = self.connections.get_mut(&connection).filter(|c| !c.broken);
+        let found = self.connections.get_mut(&connection);
+        let found = found.filter(|c| !c.broken || !c.pipes[pipe].frames.is_empty());
         let Some(found) = found else {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         };
         let pipe = &mut found.pipes[pipe];
-        match pipe.frames.front() {
+        match pipe.next_at() {
             _ if stalled => {}
-            Some((arrives, _)) if *arrives > now() => {
-                return Poll::Ready(Ok(Next::At(*arrives)));
-            }
+            Some(at) if at > now() => return Poll::Ready(Ok(Next::At(at))),
             Some(_) => return Poll::Ready(Ok(pipe.take_frame())),
             None if pipe.sender_dropped => return Poll::Ready(Ok(Next::Closed)),
             None => {}
@@ -317,6 +360,12 @@ impl State {
 }
 
 impl Pipe {
+    /// When the first frame can be taken.
+    fn next_at(&self) -> Option<SimInstant> {
+        let (arrives, _) = self.frames.front()?;
+        Some(self.stalled_until.map_or(*arrives, |at| at.max(*arrives)))
+    }
+
     /// The first frame, which is there.
     fn take_frame(&mut self) -> Next {
         let Some((_, frame)) = self.frames.pop_front() else {

@@ -4,9 +4,10 @@ use std::panic::catch_unwind;
 use std::time::Duration;
 
 use engine::{Consistency, WriteError};
-use sim::{Crash, NodeId, World};
+use sim::cluster::{Cluster, Reading, put, small, written};
+use sim::{Crash, Honesty, NodeId, World};
 
-use crate::harness::{Cluster, Reading, only_seed, put, small, written};
+use crate::seeds::only_seed;
 
 const NODE: NodeId = NodeId(1);
 
@@ -68,7 +69,12 @@ async fn restart(cluster: &Cluster) {
 fn crash_at(k: u64, crash: Crash, lying: bool) -> bool {
     World::new(k, 1).run(|sim| async move {
         let cluster = Cluster::new(sim.clone(), small());
-        sim.disk(NODE).set_lying(lying);
+        let honesty = if lying {
+            Honesty::Lying
+        } else {
+            Honesty::Honest
+        };
+        sim.disk(NODE).set_honesty(honesty);
         cluster.start(NODE);
         sim.disk(NODE).crash_at(k, crash);
         let begun = || cluster.running(NODE).is_some() || !sim.is_up(NODE);

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use domain::Proposal;
 use engine::{Consistency, ReadError};
+use sim::cluster::{Cluster, Reading, put, small};
 use sim::{Crash, NodeId, World};
-
-use crate::harness::{Cluster, Reading, put, small};
 
 /// Writes on a node and waits for the acknowledgement.
 async fn write(cluster: &Cluster, node: NodeId, proposal: Proposal) {

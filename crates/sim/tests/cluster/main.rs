@@ -6,9 +6,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod boundaries;
-mod clients;
-mod harness;
+mod bugs;
 mod leaders;
 mod readiness;
+mod seeds;
 mod snapshots;
 mod storms;

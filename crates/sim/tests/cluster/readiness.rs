@@ -1,9 +1,10 @@
 //! A node that says ready shows at least what the cluster had acknowledged by then.
 
 use engine::Consistency;
+use sim::cluster::{Cluster, Reading, put, small};
 use sim::{Crash, World};
 
-use crate::harness::{Cluster, Reading, put, seeds, small};
+use crate::seeds::seeds;
 
 /// More than one commit of the state, so that a crash leaves it behind its log.
 const WRITES: u32 = 12;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use sim::cluster::{Cluster, put, small};
 use sim::{Crash, NodeId, World};
 
-use crate::harness::{Cluster, put, seeds, small};
+use crate::seeds::seeds;
 
 const LAGGARD: NodeId = NodeId(3);
 const NEWCOMER: NodeId = NodeId(4);

@@ -1,4 +1,4 @@
-//! A cluster in a world: starting, crashing and comparing its nodes.
+//! A cluster of the production code in a world: starting, crashing and comparing its nodes.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,20 @@ use std::time::Duration;
 
 use domain::store::{Executed, Operation, Read, StoreReply, Write};
 use domain::{Action, Actor, Proposal, RequestId};
-use engine::{Consistency, JoinToken, Node, Options, ReadError, Role, Tuning};
-use sim::{Crash, Network, NodeId, Sim, SimEnv};
+use engine::{
+    Consistency, JoinToken, Node, Options, Position, ReadError, Role, StartError, Tuning,
+};
+
+use crate::context::{NodeId, lock};
+use crate::disk::Crash;
+use crate::net::Network;
+use crate::world::{Sim, SimEnv};
 
 /// A node of the production code in a simulated world.
 pub type SimNode = Node<SimEnv>;
 
 /// Where every node keeps its data, on its own disk.
-const DATA: &str = "/data";
+pub const DATA: &str = "/data";
 
 /// A cluster that does not get there in this time never will.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -32,26 +38,10 @@ pub fn small() -> Tuning {
     }
 }
 
-/// The seeds to run: one named by the environment, or as many as it says, or `default`.
-pub fn seeds(default: u64) -> Vec<u64> {
-    let count = number("CONSORCIO_SIM_SEEDS").unwrap_or(default);
-    only_seed().map_or_else(|| (0..count).collect(), |seed| vec![seed])
-}
-
-/// The one seed to run, if the environment names one.
-pub fn only_seed() -> Option<u64> {
-    number("CONSORCIO_SIM_SEED")
-}
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable)
-        .ok()
-        .map(|text| text.parse().expect("a number"))
-}
-
 /// The nodes that run in a world. All clones are the same cluster.
 #[derive(Clone)]
 pub struct Cluster {
+    /// The world it lives in.
     pub sim: Sim,
     tuning: Tuning,
     shared: Arc<Mutex<Shared>>,
@@ -64,6 +54,7 @@ struct Shared {
 }
 
 impl Cluster {
+    /// A cluster of which no node runs yet.
     pub fn new(sim: Sim, tuning: Tuning) -> Self {
         Cluster {
             sim,
@@ -84,8 +75,26 @@ impl Cluster {
     }
 
     /// Starts a node; the first one that ever runs makes the cluster, the others join it.
+    ///
+    /// # Panics
+    /// In the node's own task, if it does not start.
     pub fn start(&self, node: NodeId) {
-        let join = self.shared().token.clone();
+        self.start_or(node, move |error| panic!("{node} did not start: {error}"));
+    }
+
+    /// The token that an operator takes from a node that runs, or took before.
+    fn token(&self) -> Option<JoinToken> {
+        let mut running = self.sim.nodes().into_iter();
+        let running = running.find_map(|node| self.running(node));
+        let mut shared = self.shared();
+        let newest = running.and_then(|running| running.join_token().parse().ok());
+        shared.token = newest.or(shared.token.take());
+        shared.token.clone()
+    }
+
+    /// Starts a node, and says so if it does not start.
+    pub fn start_or(&self, node: NodeId, refused: impl FnOnce(StartError) + Send + 'static) {
+        let join = self.token();
         let options = Options {
             name: node.to_string(),
             data: PathBuf::from(DATA),
@@ -98,11 +107,12 @@ impl Cluster {
         drop(self.sim.start(node, move |env| async move {
             let running = match Node::start(env, options).await {
                 Ok(running) => running,
-                Err(error) => panic!("{node} did not start: {error}"),
+                Err(error) => return refused(error),
             };
-            let mut shared = shared.lock().unwrap();
-            let token = running.join_token().parse().expect("a token");
-            shared.token.get_or_insert(token);
+            let mut shared = lock(&shared);
+            if let Ok(token) = running.join_token().parse() {
+                shared.token.get_or_insert(token);
+            }
             shared.running.insert(node, running);
         }));
     }
@@ -113,6 +123,7 @@ impl Cluster {
         self.forget(node);
     }
 
+    /// Crashes a node.
     pub fn crash(&self, node: NodeId, crash: Crash) {
         self.sim.crash(node, crash);
         self.forget(node);
@@ -122,7 +133,8 @@ impl Cluster {
     pub async fn stop(&self, node: NodeId) {
         if let Some(running) = self.running(node) {
             let stopping = self.sim.on(node, async move { running.stop().await });
-            stopping.await.expect("it stops");
+            // A crash on the way is an end as well.
+            drop(stopping.await);
         }
         self.crash(node, Crash::KillOnly);
     }
@@ -148,6 +160,7 @@ impl Cluster {
         running.filter(|_| self.sim.is_up(node))
     }
 
+    /// Waits until a node runs.
     pub async fn until_running(&self, node: NodeId) -> SimNode {
         self.until("the node runs", || self.running(node)).await
     }
@@ -221,18 +234,27 @@ impl Cluster {
 
     /// Reads a key on a node, as a task of it.
     pub async fn get(&self, node: NodeId, consistency: Consistency, key: &str) -> Reading {
+        self.read(node, consistency, key).await.0
+    }
+
+    /// The same, with the place the answer was made from.
+    pub async fn read(
+        &self,
+        node: NodeId,
+        consistency: Consistency,
+        key: &str,
+    ) -> (Reading, Option<Position>) {
         let Some(running) = self.running(node) else {
-            return Reading::Died;
+            return (Reading::Died, None);
         };
-        let get = |key: String| Read::Get { key: key.into() };
-        let reads = vec![get(key.to_owned()), get(times(key))];
+        let reads = reads(key);
         let reading = self
             .sim
             .on(node, async move { running.store(consistency, reads).await });
         match reading.await {
-            Ok(Ok(served)) => Reading::Found(entry(&served.value)),
-            Ok(Err(error)) => Reading::Refused(error),
-            Err(_) => Reading::Died,
+            Ok(Ok(served)) => (Reading::Found(entry(&served.value)), Some(served.position)),
+            Ok(Err(error)) => (Reading::Refused(error), None),
+            Err(_) => (Reading::Died, None),
         }
     }
 
@@ -248,7 +270,7 @@ impl Cluster {
     }
 
     fn shared(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap()
+        lock(&self.shared)
     }
 }
 
@@ -266,11 +288,20 @@ fn times(key: &str) -> String {
     format!("times:{key}")
 }
 
-fn entry(answers: &[domain::store::Answer]) -> Option<Entry> {
+/// What reads a key's entry; see [`entry`].
+pub(crate) fn reads(key: &str) -> Vec<Read> {
+    let get = |key: String| Read::Get { key: key.into() };
+    vec![get(key.to_owned()), get(times(key))]
+}
+
+/// The entry that the [`reads`] of a key have found.
+pub(crate) fn entry(answers: &[domain::store::Answer]) -> Option<Entry> {
+    let count = |text: &[u8]| std::str::from_utf8(text).ok()?.parse().ok();
     match answers {
         [Ok(StoreReply::Bytes(value)), Ok(StoreReply::Bytes(times))] => Some(Entry {
             value: value.to_vec(),
-            version: std::str::from_utf8(times).unwrap().parse().unwrap(),
+            // A count that is no number is no count that was ever written.
+            version: count(times).unwrap_or(-1),
         }),
         [Ok(StoreReply::Nil), Ok(StoreReply::Nil)] => None,
         other => panic!("a key was read as {other:?}"),
@@ -282,6 +313,36 @@ pub fn written(reply: &domain::Reply) -> Option<i64> {
     match reply {
         domain::Reply::Store(Executed::Done { results, .. }) => match results[..] {
             [Ok(StoreReply::Done), Ok(StoreReply::Integer(times))] => Some(times),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Removes a key and its count.
+pub(crate) fn delete_action(key: &str) -> Action {
+    Action::Store {
+        conditions: Vec::new(),
+        operations: vec![
+            Operation::Read(Read::Get {
+                key: times(key).into(),
+            }),
+            Operation::Write(Write::Delete {
+                keys: vec![key.to_owned().into(), times(key).into()],
+            }),
+        ],
+    }
+}
+
+/// How often a key had been written when it was removed, 0 if there was none; if that is what its
+/// removal was answered.
+pub(crate) fn deleted(reply: &domain::Reply) -> Option<i64> {
+    match reply {
+        domain::Reply::Store(Executed::Done { results, .. }) => match &results[..] {
+            [Ok(StoreReply::Bytes(times)), Ok(StoreReply::Integer(2))] => {
+                std::str::from_utf8(times).ok()?.parse().ok()
+            }
+            [Ok(StoreReply::Nil), Ok(StoreReply::Integer(0))] => Some(0),
             _ => None,
         },
         _ => None,
@@ -307,15 +368,20 @@ pub fn put(key: &str, value: Vec<u8>, request: Option<&str>) -> Proposal {
             key: key.to_owned(),
             fingerprint: [7; 16],
         }),
-        action: Action::Store {
-            conditions: Vec::new(),
-            operations: vec![
-                Operation::Write(Write::set(key.to_owned(), value)),
-                Operation::Write(Write::Add {
-                    key: times(key).into(),
-                    by: 1,
-                }),
-            ],
-        },
+        action: put_action(key, value),
+    }
+}
+
+/// Stores a value and counts.
+pub(crate) fn put_action(key: &str, value: Vec<u8>) -> Action {
+    Action::Store {
+        conditions: Vec::new(),
+        operations: vec![
+            Operation::Write(Write::set(key.to_owned(), value)),
+            Operation::Write(Write::Add {
+                key: times(key).into(),
+                by: 1,
+            }),
+        ],
     }
 }
