@@ -1,6 +1,7 @@
-//! The JSON types of Consorcio's API and the client library that speaks it.
+//! What Consorcio's APIs say, in JSON and in Protobuf, and the client library that speaks JSON.
 
 pub mod client;
+pub mod grpc;
 pub mod lottery_packets;
 pub mod types;
 pub mod verify;

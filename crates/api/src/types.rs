@@ -52,6 +52,7 @@
 //! | `GET /v1/lotteries/{lottery}/receipts/{leaf}` | | [`Receipt`] |
 //! | `GET /v1/route/areas/{area}` | | [`Route`] |
 //! | `GET /v1/cluster` | | [`Cluster`] |
+//! | `GET /v1/cluster/elections` | | [`Elections`] |
 //! | `POST /v1/cluster/token` (administrators) | | 201 [`JoinToken`] |
 //! | `DELETE /v1/cluster/nodes/{name}` (administrators) | | 204 |
 //! | `GET /v1/version` | | [`Version`] |
@@ -73,7 +74,8 @@ mod problem;
 
 pub use accounts::{Account, Accounts, Credentials, CurrentSession, PasswordChange, Session};
 pub use cluster::{
-    Cluster, Health, JoinToken, KeyVersion, Node, NodeRole, Route, RouteNode, Version,
+    Cluster, Doors, Election, ElectionCause, ElectionEvent, Elections, Health, JoinToken,
+    KeyVersion, Node, NodeRole, Route, RouteNode, Version,
 };
 pub use lotteries::{
     Agency, AgencyClosed, Batch, Bet, BetsStored, Draw, DrawMade, Hex32, Lotteries, Lottery,

@@ -7,6 +7,7 @@ mod failure;
 mod files;
 mod interrupt;
 mod logging;
+mod proxy;
 mod serve;
 mod settings;
 mod up;
@@ -22,6 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   consorcio up --demo                       three nodes on this machine, with something to read
   consorcio serve --name sur --join URL     one more node, on another machine
+  consorcio proxy --nodes URL,URL           one address for all nodes, without data
   consorcio account login ana               sign in; the password is asked for
   consorcio news list Obras --unread        what is new in an area
   consorcio lottery list                    the lotteries and what they drew
@@ -51,6 +53,7 @@ struct Program {
 enum Role {
     Up(up::Args),
     Serve(Box<serve::Args>),
+    Proxy(Box<proxy::Args>),
     Account(account::Args),
     Area(area::Args),
     News(news::Args),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
     let outcome = match Program::parse().role {
         Role::Up(args) => up::run(args),
         Role::Serve(args) => serve::run(*args),
+        Role::Proxy(args) => proxy::run(*args),
         Role::Account(args) => account::run(args),
         Role::Area(args) => area::run(args),
         Role::News(args) => news::run(args),

@@ -19,6 +19,10 @@ use engine::state::store::Store;
 use engine::types::{Batch, Entry, LogId};
 use openraft::EntryPayload;
 
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Operations of a command: a pipeline.
 const PIPELINE: usize = 16;
 

@@ -25,6 +25,16 @@ pub struct Served<T> {
     pub position: Position,
 }
 
+/// How often a node has asked on behalf of linearizable reads: see
+/// [`crate::Engine::read_rounds`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadRounds {
+    /// Times that it had its majority confirm that it leads.
+    pub confirmed: u64,
+    /// Times that it asked the leader.
+    pub told: u64,
+}
+
 /// Which state an answer was made from, and by whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Position {
@@ -195,8 +205,22 @@ pub struct NodeStatus {
     pub last_contact_ms: Option<u64>,
     /// Round trip of the last health check in microseconds.
     pub round_trip_us: Option<u64>,
-    /// Index it had applied by then.
+    /// Raft term it was in by then.
+    pub term: u64,
+    /// For whom it last voted, in that term or an earlier one; itself if it stood.
+    pub voted_for: Option<String>,
+    /// Index of the last entry in its log.
+    pub last_log: u64,
+    /// Index up to which it knew that entries are committed.
+    pub committed: u64,
+    /// Index it had applied.
     pub applied: u64,
+    /// Index up to which its state has taken over from the log.
+    pub snapshot: u64,
+    /// Index up to which its log is purged.
+    pub purged: u64,
+    /// Entries of the leader's log that it lacks; `None` if that is not known.
+    pub lag: Option<u64>,
     /// Its state hash at that index, 64 hexadecimal digits.
     pub state_hash: String,
     /// What its server announced: see [`crate::Engine::announce`].

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use openraft::RaftMetrics;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft_rt::{AsyncRuntime, Instant as _};
 
@@ -12,7 +13,7 @@ use crate::env::Env;
 use crate::identity::hex;
 use crate::node::{InstantOf, Leader, Node, lock, millis};
 use crate::peers::wire::{Pulse, Request, Response};
-use crate::types::{Member, NodeId};
+use crate::types::{LogId, Member, NodeId, Types};
 
 /// How often each node checks the others.
 const INTERVAL: Duration = Duration::from_millis(250);
@@ -25,6 +26,8 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(2);
 
 /// Bytes that a node may announce with each check: they go to every other node four times a second.
 pub const ANNOUNCE_MAX_BYTES: usize = 64 * 1024;
+
+type MetricsOf<E> = RaftMetrics<Types<<E as Env>::Runtime>>;
 
 /// What is known of another node.
 pub struct Health<E: Env> {
@@ -90,6 +93,33 @@ async fn check<E: Env>(node: Node<E>, id: NodeId, member: Member) {
 }
 
 impl<E: Env> Node<E> {
+    /// How this node is, for the others.
+    pub(crate) fn pulse(&self) -> Pulse {
+        let standing = self.state().standing();
+        let voted_for = self.last_vote().map(|vote| vote.leader_id.voted_for);
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let index = |log_id: Option<LogId>| log_id.map_or(0, |log_id| log_id.index);
+        let options = &self.inner.options;
+        Pulse {
+            id: self.identity().id,
+            name: options.name.clone(),
+            peer: options.peer.clone(),
+            http: options.http.clone(),
+            term: metrics.current_term,
+            leader: metrics.current_leader == Some(self.identity().id),
+            voted_for,
+            last_log: metrics.last_log_index.unwrap_or_default(),
+            committed: index(metrics.local_committed),
+            applied: index(standing.applied),
+            snapshot: index(metrics.snapshot),
+            purged: index(metrics.purged),
+            state_hash: standing.hash.0,
+            outvoted: self.is_outvoted(),
+            announced: lock(&self.inner.announced).clone(),
+        }
+    }
+
     /// Notes that a node has told how it is.
     pub(crate) fn heard(&self, pulse: Pulse) {
         let mut health = lock(&self.inner.health);
@@ -151,6 +181,7 @@ impl<E: Env> Node<E> {
         let mut nodes: Vec<NodeStatus> = nodes
             .map(|(id, member)| self.node_status(*id, member, role(*id)))
             .collect();
+        self.note_lag(&metrics, &mut nodes);
         nodes.sort_by_cached_key(|node| natural(&node.name));
         let own = self.pulse();
         Arc::new(ClusterStatus {
@@ -166,6 +197,28 @@ impl<E: Env> Node<E> {
             ready: self.is_ready(),
             nodes,
         })
+    }
+
+    /// Fills in how many entries of the leader's log each node lacks: the leader knows at once,
+    /// the others from what was last told.
+    fn note_lag(&self, metrics: &MetricsOf<E>, nodes: &mut [NodeStatus]) {
+        let leader = metrics.current_leader;
+        let log_of = |node: &NodeStatus| (Some(node.id) == leader).then_some(node.last_log);
+        let Some(leads_to) = nodes.iter().find_map(log_of) else {
+            return;
+        };
+        for node in nodes {
+            let matched = metrics
+                .replication
+                .as_ref()
+                .and_then(|all| all.get(&node.id));
+            let has = match matched {
+                Some(matched) => matched.map_or(0, |matched| matched.index),
+                None => node.last_log,
+            };
+            let heard = node.last_contact_ms.is_some() || matched.is_some();
+            node.lag = heard.then(|| leads_to.saturating_sub(has));
+        }
     }
 
     fn node_status(&self, id: NodeId, member: &Member, role: Role) -> NodeStatus {
@@ -200,7 +253,14 @@ impl<E: Env> Node<E> {
             },
             round_trip_us: round_trip
                 .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+            term: pulse.term,
+            voted_for: pulse.voted_for.map(|id| self.name_of(id)),
+            last_log: pulse.last_log,
+            committed: pulse.committed,
             applied: pulse.applied,
+            snapshot: pulse.snapshot,
+            purged: pulse.purged,
+            lag: None,
             state_hash: hex(&pulse.state_hash),
             announced: if own { Bytes::new() } else { pulse.announced },
         }

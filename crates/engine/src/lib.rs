@@ -9,6 +9,7 @@
 mod agreement;
 mod answer;
 mod compaction;
+mod elections;
 pub mod env;
 mod fault;
 mod health;
@@ -21,6 +22,7 @@ mod peers;
 pub mod production;
 mod reads;
 mod recover;
+mod rounds;
 pub mod sql;
 pub mod state;
 mod stop;
@@ -28,9 +30,10 @@ pub mod types;
 mod writes;
 
 pub use answer::{
-    ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, Role, Served,
-    WriteError,
+    ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, ReadRounds, Role,
+    Served, WriteError,
 };
+pub use elections::{Cause, ELECTIONS_MAX, Election, Happened, NodeElections};
 pub use identity::{JoinToken, NotAToken};
 pub use node::{Node, StartError};
 pub use options::{Options, Tuning};

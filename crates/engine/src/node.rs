@@ -14,6 +14,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio_util::sync::CancellationToken;
 
+use crate::elections::{self, Election, History};
 use crate::env::Env;
 use crate::fault::{self, Failure};
 use crate::health::Health;
@@ -21,8 +22,8 @@ use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
-use crate::peers::wire::Pulse;
 use crate::peers::{Peers, server};
+use crate::rounds::Rounds;
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
@@ -92,7 +93,12 @@ pub(crate) struct Inner<E: Env> {
     pub state: State<E>,
     pub peers: Peers<E>,
     pub queue: Queue,
+    /// Confirmations by the majority, for a leader.
+    pub confirmed: Arc<Rounds<Option<u64>>>,
+    /// Questions to the leader.
+    pub told: Arc<Rounds<Option<u64>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
+    pub elections: History,
     leader_heard: Mutex<Option<InstantOf<E>>>,
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
@@ -136,6 +142,7 @@ impl<E: Env> Node<E> {
             .await
             .map_err(StartError::State)?;
         check_log::<E>(&log, &state).await?;
+        let elections = past_elections(&env, &options).await?;
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
         let network = Network {
             peers: peers.clone(),
@@ -158,7 +165,10 @@ impl<E: Env> Node<E> {
                 state,
                 peers,
                 queue,
+                confirmed: Arc::default(),
+                told: Arc::default(),
                 health: Mutex::new(BTreeMap::new()),
+                elections: History::new(elections),
                 leader_heard: Mutex::new(None),
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
@@ -183,6 +193,7 @@ impl<E: Env> Node<E> {
         self.spawn(server::run(self.clone()));
         self.spawn(writes::run(self.clone(), waiting));
         self.spawn(health::run(self.clone()));
+        self.spawn(elections::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
         self.spawn(note_recovery(self.clone()));
@@ -272,6 +283,12 @@ impl<E: Env> Node<E> {
         self.inner.identity.token(peers).to_string()
     }
 
+    /// True if this node leads, as far as it knows.
+    pub fn is_leading(&self) -> bool {
+        let leader = self.inner.raft.metrics().borrow_watched().current_leader;
+        leader == Some(self.inner.identity.id)
+    }
+
     pub(crate) fn leader(&self) -> Leader {
         let metrics = self.inner.raft.metrics();
         let metrics = metrics.borrow_watched();
@@ -291,7 +308,7 @@ impl<E: Env> Node<E> {
         *lock(&self.inner.leader_heard) = Some(InstantOf::<E>::now());
     }
 
-    fn leader_silence(&self) -> Option<Duration> {
+    pub(crate) fn leader_silence(&self) -> Option<Duration> {
         let heard = (*lock(&self.inner.leader_heard))?;
         Some(InstantOf::<E>::now() - heard)
     }
@@ -359,24 +376,6 @@ impl<E: Env> Node<E> {
         self.inner.raft.metrics().borrow_watched().current_term
     }
 
-    /// How this node is, for the others.
-    pub(crate) fn pulse(&self) -> Pulse {
-        let standing = self.inner.state.standing();
-        let options = &self.inner.options;
-        Pulse {
-            id: self.inner.identity.id,
-            name: options.name.clone(),
-            peer: options.peer.clone(),
-            http: options.http.clone(),
-            term: self.term(),
-            leader: self.leader() == Leader::Me,
-            applied: standing.applied.map_or(0, |applied| applied.index),
-            state_hash: standing.hash.0,
-            outvoted: self.is_outvoted(),
-            announced: lock(&self.inner.announced).clone(),
-        }
-    }
-
     pub(crate) fn member(&self) -> Member {
         let options = &self.inner.options;
         Member {
@@ -418,6 +417,11 @@ impl<E: Env> Node<E> {
     pub(crate) fn receiving(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.receiving
     }
+}
+
+async fn past_elections<E: Env>(env: &E, options: &Options) -> io::Result<Vec<Election>> {
+    let (disk, data) = (env.disk().clone(), options.data.clone());
+    E::Runtime::spawn_blocking(move || elections::load(&disk, &data)).await
 }
 
 async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {

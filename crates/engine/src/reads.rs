@@ -10,13 +10,17 @@ use openraft_rt::AsyncRuntime;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Consistency, Position, ReadError, Served};
+use crate::answer::{Consistency, Position, ReadError, ReadRounds, Served};
 use crate::env::{Env, Runtime as _};
 use crate::node::{Leader, Node, POLL};
 use crate::peers::wire::{Request, Response};
 
 /// How long a read waits for the state it must see.
 const READ_DEADLINE: Duration = Duration::from_secs(3);
+
+/// How long one question for an index may take: whoever comes meanwhile waits for it, and a reader
+/// has time for another.
+const ROUND_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl<E: Env> Node<E> {
     /// Runs a query against one consistent view of the state.
@@ -138,17 +142,12 @@ impl<E: Env> Node<E> {
     }
 
     /// An index that covers every write acknowledged before now; asks until there is a leader.
+    /// Many who ask share a question: see [`crate::rounds`].
     pub(crate) async fn agreed_index(&self) -> u64 {
         loop {
             let index = match self.leader() {
                 Leader::Me => self.read_index().await,
-                Leader::Peer(id, address) => {
-                    let caller = self.inner.peers.caller(id, &address);
-                    match caller.call(&Request::ReadIndex, READ_DEADLINE / 3).await {
-                        Ok(Response::ReadIndex(index)) => index,
-                        Ok(_) | Err(_) => None,
-                    }
-                }
+                Leader::Peer(..) => self.told_index().await,
                 Leader::Nobody => None,
             };
             match index {
@@ -160,13 +159,51 @@ impl<E: Env> Node<E> {
 
     /// The read index, confirmed by a majority; `None` if this node does not lead.
     pub(crate) async fn read_index(&self) -> Option<u64> {
-        let (read, _) = self
-            .inner
-            .raft
-            .get_read_log_id(ReadPolicy::ReadIndex)
-            .await
-            .ok()?;
+        let place = self.inner.confirmed.join();
+        if place.drives {
+            let (rounds, node) = (Arc::clone(&self.inner.confirmed), self.clone());
+            let round = move || node.clone().confirm();
+            self.spawn(async move { rounds.drive(round).await });
+        }
+        place.answer.await.ok().flatten()
+    }
+
+    /// The same from the leader, if this node knows one and it answers.
+    async fn told_index(&self) -> Option<u64> {
+        let place = self.inner.told.join();
+        if place.drives {
+            let (rounds, node) = (Arc::clone(&self.inner.told), self.clone());
+            let round = move || node.clone().ask_leader();
+            self.spawn(async move { rounds.drive(round).await });
+        }
+        place.answer.await.ok().flatten()
+    }
+
+    async fn confirm(self) -> Option<u64> {
+        let asking = self.inner.raft.get_read_log_id(ReadPolicy::ReadIndex);
+        let answered = E::Runtime::timeout(ROUND_TIMEOUT, Box::pin(asking)).await;
+        let (read, _) = answered.ok()?.ok()?;
         Some(read.log_id().index)
+    }
+
+    async fn ask_leader(self) -> Option<u64> {
+        let Leader::Peer(id, address) = self.leader() else {
+            return None;
+        };
+        let caller = self.inner.peers.caller(id, &address);
+        match caller.call(&Request::ReadIndex, ROUND_TIMEOUT).await {
+            Ok(Response::ReadIndex(index)) => index,
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// How often this node has asked for linearizable reads since it started; however many share
+    /// a question, it counts once.
+    pub fn read_rounds(&self) -> ReadRounds {
+        ReadRounds {
+            confirmed: self.inner.confirmed.begun(),
+            told: self.inner.told.begun(),
+        }
     }
 
     /// Follows the events that are applied from now on, until the node stops or is outvoted.

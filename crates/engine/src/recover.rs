@@ -17,7 +17,8 @@ use openraft::vote::RaftLeaderIdExt as _;
 use openraft_rt::AsyncRuntime;
 
 use crate::agreement::is_marked;
-use crate::env::Env;
+use crate::elections;
+use crate::env::{Env, Runtime as _};
 use crate::identity::{Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::options::Tuning;
@@ -99,7 +100,14 @@ pub async fn recover<E: Env>(env: &E, data: &Path) -> Result<Recovered, RecoverE
     E::Runtime::spawn_blocking(move || saved.save(&disk, &dir)).await??;
 
     let last = log.last().max(state.standing().applied);
-    stand_alone(&mut log, &identity, last, &members).await?;
+    let term = stand_alone(&mut log, &identity, last, &members).await?;
+    let (disk, dir, now_ms) = (
+        env.disk().clone(),
+        data.to_owned(),
+        E::Runtime::wall_clock_ms(),
+    );
+    let note = move || elections::note_recovery(&disk, &dir, now_ms, term);
+    E::Runtime::spawn_blocking(note).await??;
     let others = members.iter().filter(|(id, _)| **id != identity.id);
     let mut left_behind: Vec<String> = others.map(|(_, member)| member.name.clone()).collect();
     left_behind.sort();
@@ -138,13 +146,13 @@ async fn last_membership<E: Env>(
         .collect())
 }
 
-/// Appends a membership of one, in a term of its own.
+/// Appends a membership of one, in a term of its own, which it answers.
 async fn stand_alone<E: Env>(
     log: &mut Log<E>,
     identity: &Identity,
     last: Option<LogId>,
     members: &BTreeMap<NodeId, Member>,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     use openraft::impls::leader_id_std::LeaderId;
     let voted = log
         .read_vote()
@@ -168,5 +176,6 @@ async fn stand_alone<E: Env>(
     };
     log.blocking_append([entry])
         .await
-        .map_err(|error| io::Error::other(error.to_string()))
+        .map_err(|error| io::Error::other(error.to_string()))?;
+    Ok(term)
 }

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use api::types::Doors;
 use domain::news::queries::ListAreas;
 use engine::{ClusterStatus, Consistency, NodeStatus, Role};
 use tokio_util::sync::CancellationToken;
@@ -103,8 +104,16 @@ impl Agent {
         Announcement {
             demand: own,
             assignment,
+            doors: Doors::default(),
         }
     }
+}
+
+/// Where another node said that it serves other protocols than HTTP.
+pub(crate) fn doors_of(node: &NodeStatus) -> Doors {
+    Announcement::decode(&node.announced)
+        .map(|told| told.doors)
+        .unwrap_or_default()
 }
 
 fn healthy_voters(status: &ClusterStatus) -> Vec<String> {
@@ -151,7 +160,11 @@ pub(crate) async fn run(app: App, stopping: CancellationToken) {
                 read_at = Some(now);
             }
         }
-        let announcement = app.agent.round(now, &app.engine.status(), &areas);
+        let round = app.agent.round(now, &app.engine.status(), &areas);
+        let announcement = Announcement {
+            doors: app.config.doors.clone(),
+            ..round
+        };
         app.engine.announce(announcement.encode());
     }
 }

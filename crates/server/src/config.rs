@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use api::types::Doors;
+
 /// Settings of the front doors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
     /// Base URL under which browsers and feed readers reach this node or the balancer before it,
     /// without a slash at the end. Without one, the address of each request is used.
     pub public_url: Option<String>,
+    /// Where others reach this node's other front doors, which it tells to whoever asks.
+    pub doors: Doors,
     /// Believe the last address of `X-Forwarded-For`: only behind a proxy that sets it.
     pub trust_forwarded_for: bool,
     /// Say on the sign-in page how to enter the demonstration.
@@ -75,6 +79,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             public_url: None,
+            doors: Doors::default(),
             trust_forwarded_for: false,
             demo: false,
             session_lifetime: Duration::from_secs(30 * 24 * 3600),

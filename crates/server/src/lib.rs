@@ -1,5 +1,5 @@
-//! The front doors of a node: HTTP with REST, live events, Atom and the pages; the one for Redis
-//! clients; and the lottery's for agencies ([`serve_lottery`]).
+//! The front doors of a node: HTTP with REST, live events, Atom and the pages; gRPC; the one for
+//! Redis clients; and the lottery's for agencies ([`serve_lottery`]).
 //!
 //! ```text
 //!   connection ─▶ http: parse ─▶ App ─▶ engine: write · read
@@ -19,6 +19,8 @@ mod config;
 mod door;
 mod events;
 mod first;
+mod grpc;
+mod headers;
 mod http;
 mod limiter;
 mod lottery;
@@ -36,6 +38,7 @@ mod web;
 pub use config::{Config, Limits, PasswordCost};
 pub use door::{Allowed, NotAllowed};
 pub use first::{Bootstrapped, SetupError, bootstrap, demo};
+pub use grpc::{GrpcConfig, GrpcLimits};
 pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
 pub use redis::resp;
 pub use redis::{REDIS_BACKLOG, RedisConfig, RedisLimits};

@@ -95,7 +95,7 @@ impl Default for LotteryLimits {
 ///
 /// # Errors
 ///
-/// If the listener has no address.
+/// If the listener has no address, or the system no randomness.
 pub async fn serve_lottery(
     listener: TcpListener,
     engine: Engine,
@@ -109,7 +109,9 @@ pub async fn serve_lottery(
     let seats = config.limits.connections;
     // Who watches first and asks then misses nothing in between.
     let watch = engine.watch();
-    let counter = Arc::new(Counter::new(engine, config));
+    let mut door = [0; 16];
+    getrandom::fill(&mut door).map_err(io::Error::other)?;
+    let counter = Arc::new(Counter::new(engine, config, door));
     tasks.spawn(counter.clone().follow(watch, stopping.clone()));
     tracing::info!(%address, "serving agencies");
 

@@ -1,5 +1,9 @@
 //! Figures for Prometheus, in the OpenMetrics text format.
 
+mod grpc;
+
+pub(crate) use grpc::{GrpcCall, GrpcFigures, GrpcSeat};
+
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -53,6 +57,8 @@ pub(crate) struct Metrics {
     pub slow_readers: Counter,
     /// Open connections.
     pub connections: Gauge,
+    /// What the gRPC front door counts.
+    pub grpc: GrpcFigures,
     readers: Gauge,
     working: Gauge,
     ready: Gauge,
@@ -87,6 +93,7 @@ impl Metrics {
             seconds: Family::new_with_constructor(|| Histogram::new(LATENCY_SECONDS)),
             slow_readers: Counter::default(),
             connections: Gauge::default(),
+            grpc: GrpcFigures::new(),
             readers: Gauge::default(),
             working: Gauge::default(),
             ready: Gauge::default(),
@@ -148,6 +155,7 @@ impl Metrics {
         to.register("accounts", "Accounts", self.accounts.clone());
         to.register("areas", "Areas", self.areas.clone());
         to.register("posts", "Posts ever published", self.posts.clone());
+        self.grpc.register(to);
         self.redis.register(to);
     }
 
@@ -203,6 +211,7 @@ impl App {
     /// Sets the gauges to what is true now.
     async fn look(&self) {
         let (metrics, status) = (&self.metrics, self.engine.status());
+        metrics.grpc.look();
         metrics.readers.set(self.hub.readers() as i64);
         metrics
             .working

@@ -1,11 +1,11 @@
 //! From the rules' types to the API's.
 
+pub(crate) mod cluster;
 pub(crate) mod lotteries;
 
 use api::types;
 use domain::accounts;
 use domain::news::queries::{Area, Body, Post};
-use engine::{ClusterStatus, NodeStatus, Role};
 use jiff::Timestamp;
 
 /// Milliseconds since 1970 as RFC 3339 in UTC, always with milliseconds.
@@ -68,47 +68,6 @@ pub(crate) fn account(account: accounts::Account) -> types::Account {
         name: account.name,
         administrator: account.administrator,
         created_at: Some(rfc3339(account.created_at_ms)),
-    }
-}
-
-/// The cluster; `areas` tells which are assigned to a node.
-pub(crate) fn cluster(status: &ClusterStatus, areas: impl Fn(&str) -> Vec<i64>) -> types::Cluster {
-    types::Cluster {
-        id: status.cluster.clone(),
-        node: status.node.to_string(),
-        leader: status.leader.clone(),
-        term: status.term,
-        committed: status.committed,
-        applied: status.applied,
-        state_hash: status.state_hash.clone(),
-        ready: status.ready,
-        nodes: status
-            .nodes
-            .iter()
-            .map(|n| node(n, areas(&n.name)))
-            .collect(),
-    }
-}
-
-fn node(node: &NodeStatus, areas: Vec<i64>) -> types::Node {
-    types::Node {
-        name: node.name.clone(),
-        id: format!("{:016x}", node.id),
-        role: match node.role {
-            Role::Leader => types::NodeRole::Leader,
-            Role::Follower => types::NodeRole::Follower,
-            Role::Candidate => types::NodeRole::Candidate,
-            Role::Learner => types::NodeRole::Learner,
-        },
-        http: node.http.clone(),
-        peer: node.peer.clone(),
-        healthy: node.healthy,
-        differs: node.differs,
-        last_contact_ms: node.last_contact_ms,
-        round_trip_us: node.round_trip_us,
-        applied: node.applied,
-        state_hash: node.state_hash.clone(),
-        areas,
     }
 }
 

@@ -26,9 +26,10 @@ use crate::agent;
 use crate::app::App;
 use crate::config::Config;
 use crate::events::Hub;
+use crate::grpc::{self, GrpcConfig};
 use crate::http::{PeerAddress, router};
 use crate::polls;
-use stall::StallGuard;
+pub(crate) use stall::StallGuard;
 
 /// A request's head is at most this long: cookies and a token fit many times.
 const HEAD_MAX_BYTES: usize = 32 * 1024;
@@ -94,6 +95,20 @@ impl Front {
             Err(_) => tracing::warn!(%address, ?grace, "HTTP has stopped with requests unfinished"),
         }
         Ok(())
+    }
+
+    /// Serves gRPC until `shutdown`, then lets calls finish and ends streams.
+    ///
+    /// # Errors
+    ///
+    /// If the listener has no address.
+    pub async fn serve_grpc(
+        &self,
+        listener: TcpListener,
+        config: GrpcConfig,
+        shutdown: &CancellationToken,
+    ) -> io::Result<()> {
+        grpc::serve(self.app.clone(), &self.tasks, listener, config, shutdown).await
     }
 
     /// Ends what goes on behind the doors, once they are closed.

@@ -10,6 +10,7 @@ mod cluster;
 mod hits;
 mod language;
 mod layout;
+mod lotteries;
 mod members;
 mod polls;
 mod posts;
@@ -63,6 +64,12 @@ pub(crate) fn routes() -> Router<App> {
         .route("/polls", get(polls::list).post(polls::create))
         .route("/polls/{poll}", get(polls::show).post(polls::vote))
         .route("/polls/{poll}/close", post(polls::close))
+        .route("/lotteries", get(lotteries::list))
+        .route("/lotteries/{lottery}", get(lotteries::show))
+        .route(
+            "/lotteries/{lottery}/agencies/{agency}",
+            get(lotteries::winners),
+        )
         .route(
             "/members",
             get(members::show).post(members::set_administrator),

@@ -4,7 +4,7 @@ use http::Method;
 
 use super::call::Call;
 use super::{Client, Error};
-use crate::types::{Cluster, Health, JoinToken, Route, Version};
+use crate::types::{Cluster, Elections, Health, JoinToken, Route, Version};
 
 /// How fresh a reading must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,11 @@ impl Client {
     /// The cluster as the node that answers sees it.
     pub async fn cluster(&self) -> Result<Cluster, Error> {
         self.fetch(Call::get(&["v1", "cluster"])).await
+    }
+
+    /// The elections that the nodes remember.
+    pub async fn elections(&self) -> Result<Elections, Error> {
+        self.fetch(Call::get(&["v1", "cluster", "elections"])).await
     }
 
     /// The secret with which another node joins (administrators only).

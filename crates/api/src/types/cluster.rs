@@ -36,8 +36,29 @@ pub struct Node {
     pub last_contact_ms: Option<u64>,
     /// Round trip of the last health check, in microseconds.
     pub round_trip_us: Option<u64>,
+    /// Raft term it was in by then.
+    #[serde(default)]
+    pub term: u64,
+    /// For whom it last voted, in that term or an earlier one; itself if it stood.
+    #[serde(default)]
+    pub voted_for: Option<String>,
+    /// Index of the last entry in its log.
+    #[serde(default)]
+    pub last_log: u64,
+    /// Index up to which it knew that entries are committed.
+    #[serde(default)]
+    pub committed: u64,
     /// Log index it had applied by then.
     pub applied: u64,
+    /// Index up to which its state has taken over from the log.
+    #[serde(default)]
+    pub snapshot: u64,
+    /// Index up to which its log is purged.
+    #[serde(default)]
+    pub purged: u64,
+    /// Entries of the leader's log that it lacks; `null` if that is not known.
+    #[serde(default)]
+    pub lag: Option<u64>,
     /// Its state hash at that index, 64 hexadecimal digits.
     pub state_hash: String,
     /// Whether its state differs from that of the others: it serves nothing, and is to be replaced.
@@ -45,6 +66,24 @@ pub struct Node {
     pub differs: bool,
     /// Ids of the areas it is assigned.
     pub areas: Vec<i64>,
+    /// Its other front doors.
+    #[serde(default)]
+    pub doors: Doors,
+}
+
+/// Where a node serves other protocols than HTTP, `host:port` each; `null` where it serves none, or
+/// nobody but its own machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Doors {
+    /// Redis clients.
+    #[serde(default)]
+    pub redis: Option<String>,
+    /// gRPC clients.
+    #[serde(default)]
+    pub grpc: Option<String>,
+    /// The lottery's agencies.
+    #[serde(default)]
+    pub lottery: Option<String>,
 }
 
 /// The cluster as one node sees it.
@@ -68,6 +107,68 @@ pub struct Cluster {
     pub ready: bool,
     /// Every node, in node order (`n2` before `n10`).
     pub nodes: Vec<Node>,
+}
+
+/// The elections that the nodes remember, each its newest ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Elections {
+    /// What each of them lived through, newest first. Times are those of the nodes' own clocks.
+    pub elections: Vec<Election>,
+    /// The members that could not be asked.
+    pub silent: Vec<String>,
+}
+
+/// Something that happened at a node about who leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Election {
+    /// The node that remembers it.
+    pub node: String,
+    /// When, by its clock.
+    pub at: String,
+    /// The Raft term it was about.
+    pub term: u64,
+    /// What happened.
+    pub event: ElectionEvent,
+    /// Who got the vote (`voted`), or who leads (`leads`).
+    pub who: Option<String>,
+    /// Why there was an election, as far as the node knows.
+    pub cause: Option<ElectionCause>,
+    /// With `silence`, how long the leader had not been heard of, in milliseconds.
+    pub silent_ms: Option<u64>,
+    /// With `handed-over`, by whom.
+    pub from: Option<String>,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElectionEvent {
+    /// The node started.
+    Started,
+    /// It asked for votes.
+    Stood,
+    /// It gave its vote.
+    Voted,
+    /// It learnt who leads.
+    Leads,
+}
+
+/// Why there was an election.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ElectionCause {
+    /// The cluster was founded.
+    Founded,
+    /// The node is the only one that votes.
+    OnlyVoter,
+    /// The leader was not heard of.
+    Silence,
+    /// No leader had been heard of since the node started, or since it led itself.
+    NoLeader,
+    /// The leader handed over.
+    HandedOver,
+    /// Somebody made a cluster of one from a survivor, by force.
+    Forced,
 }
 
 /// Which nodes to ask about an area.

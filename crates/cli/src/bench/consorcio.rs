@@ -29,6 +29,7 @@ pub struct Consorcio {
     peer_ports: Vec<u16>,
     lottery_ports: Vec<u16>,
     redis_ports: Vec<u16>,
+    grpc_ports: Vec<u16>,
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
@@ -47,16 +48,15 @@ impl Consorcio {
 
     /// Starts the first of so many nodes; answers also how long it took until it was ready.
     pub fn begin(scratch: &Scratch, count: usize) -> anyhow::Result<(Self, Duration)> {
-        let mut ports = free_ports(count * 4)?;
-        let redis_ports = ports.split_off(count * 3);
-        let lottery_ports = ports.split_off(count * 2);
-        let peer_ports = ports.split_off(count);
+        let mut ports = free_ports(count * 5)?;
+        let mut next = || ports.split_off(ports.len() - count);
         let mut cluster = Consorcio {
             dir: scratch.fresh_dir("consorcio")?,
-            lottery_ports,
-            redis_ports,
-            peer_ports,
-            http_ports: ports,
+            http_ports: next(),
+            peer_ports: next(),
+            lottery_ports: next(),
+            redis_ports: next(),
+            grpc_ports: next(),
             nodes: Vec::new(),
             token: String::new(),
         };
@@ -116,6 +116,7 @@ impl Consorcio {
             ])
             .args(["--lottery", &local(self.lottery_ports[node])])
             .args(["--redis", &local(self.redis_ports[node])])
+            .args(["--grpc", &local(self.grpc_ports[node])])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(join.map(|secret| ("CONSORCIO_JOIN", secret)));
         Process::start(&mut command, &self.dir.join(format!("{name}.log")))
@@ -175,6 +176,11 @@ impl Consorcio {
     /// Where a node serves the lottery's agencies.
     pub fn lottery_address(&self, node: usize) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.lottery_ports[node]))
+    }
+
+    /// Where a node serves clients of Redis.
+    pub fn redis_address(&self, node: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.redis_ports[node]))
     }
 
     /// A connection with the administrator's session.

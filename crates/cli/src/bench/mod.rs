@@ -3,6 +3,8 @@
 //!
 //! ```text
 //!   writes   writes a second, and how long each takes         beside etcd
+//!   store    the same and reads over the Redis protocol       beside Redis and etcd
+//!   blocked  clients that wait for a list's next element
 //!   failover from SIGKILL of the leader to the next write     beside etcd
 //!   sse      readers of the live feed: how late, how many missed
 //!   idle     memory of a node that does nothing; start to ready
@@ -15,6 +17,7 @@
 //! comes from one thread without a runtime ([`load`]), because it shares the machine with what it
 //! measures.
 
+mod blocked;
 mod consorcio;
 mod etcd;
 mod failover;
@@ -26,8 +29,10 @@ mod news;
 mod polls;
 mod posts;
 mod process;
+mod redis;
 mod report;
 mod sse;
+mod store;
 mod streams;
 mod system;
 mod writes;
@@ -40,6 +45,7 @@ const EXAMPLES: &str = "\
 Examples:
   consorcio bench writes                             1, 64 and 256 clients, beside etcd
   consorcio bench writes --clients 64 --seconds 2 --rounds 3 --alone
+  consorcio bench store --operations get --to follower --clients 64 --pipeline 1
   consorcio bench failover --trials 5 --json
   consorcio bench sse --readers 2000 --posts 20
   consorcio bench idle
@@ -69,6 +75,10 @@ pub struct Args {
 enum What {
     /// Writes a second with few and many clients, beside etcd where it is installed
     Writes(writes::Args),
+    /// Reads and writes a second over the Redis protocol, beside Redis and etcd
+    Store(store::Args),
+    /// Clients that wait for a list's next element: how soon one wakes after a push
+    Blocked(blocked::Args),
     /// From SIGKILL of the leader to the first acknowledged write, beside etcd
     Failover(failover::Args),
     /// Readers of the live feed: how late a post arrives, and how many are missed
@@ -91,6 +101,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let scratch = process::Scratch::new(args.dir.as_deref())?;
     let mut report = match args.what {
         What::Writes(args) => writes::run(&args, &scratch),
+        What::Store(args) => store::run(&args, &scratch),
+        What::Blocked(args) => blocked::run(&args, &scratch),
         What::Failover(args) => failover::run(&args, &scratch),
         What::Sse(args) => sse::run(&args, &scratch),
         What::Idle(args) => idle::run(&args, &scratch),

@@ -108,7 +108,7 @@ fn follow(
     progress: &Progress,
 ) -> anyhow::Result<BTreeMap<i64, Vec<Instant>>> {
     let mut arrived = BTreeMap::<i64, Vec<Instant>>::new();
-    readers.follow(progress, |reader, bytes, now| {
+    readers.follow(progress, readers.count(), |reader, bytes, now| {
         let posts = reader.take(bytes);
         for post in &posts {
             arrived.entry(*post).or_default().push(now);

@@ -189,8 +189,44 @@ impl Output {
     }
 }
 
+/// A text that is drawn again and again in the same place of a terminal.
+#[derive(Debug)]
+pub struct Frames {
+    terminal: bool,
+    lines: usize,
+}
+
+impl Frames {
+    pub fn new() -> Self {
+        Frames {
+            terminal: io::stdout().is_terminal(),
+            lines: 0,
+        }
+    }
+
+    /// False if standard output is no terminal: then there is no place to go back to.
+    pub fn in_place(&self) -> bool {
+        self.terminal
+    }
+
+    /// Draws `text`, which holds nothing that steers a terminal, in place of the one before.
+    pub fn draw(&mut self, out: Output, text: &str) -> Outcome {
+        out.raw(self.next(text).as_bytes())
+    }
+
+    /// Long lines are cut, not wrapped: the next one goes back by whole lines.
+    fn next(&mut self, text: &str) -> String {
+        let back = match self.lines {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A\x1b[J"),
+        };
+        self.lines = text.lines().count();
+        format!("{back}\x1b[?7l{text}\x1b[?7h")
+    }
+}
+
 /// `text` without control characters.
-fn one_line(text: &str) -> String {
+pub fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{FFFD}' } else { c })
         .collect()
@@ -223,6 +259,17 @@ mod tests {
             painted.contains("\x1b[1mObras\x1b[0m         "),
             "{painted:?}"
         );
+    }
+
+    #[test]
+    fn a_frame_takes_the_place_of_the_one_before() {
+        let mut frames = Frames {
+            terminal: true,
+            lines: 0,
+        };
+        assert_eq!(frames.next("a\nb\n"), "\x1b[?7la\nb\n\x1b[?7h");
+        assert_eq!(frames.next("c\n"), "\x1b[2A\x1b[J\x1b[?7lc\n\x1b[?7h");
+        assert!(frames.next("d\n").starts_with("\x1b[1A\x1b[J"));
     }
 
     #[test]

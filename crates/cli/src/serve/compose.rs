@@ -39,6 +39,7 @@ pub async fn compose(
     }
     let config = Config {
         demo: settings.demo,
+        doors: told_doors(settings),
         trust_forwarded_for: settings.trust_forwarded_for,
         public_url: Some(settings.public_url.clone()).filter(|url| !url.is_empty()),
         ..Config::default()
@@ -69,13 +70,14 @@ async fn serve_doors(
     stop: &CancellationToken,
 ) -> std::io::Result<()> {
     let front = Front::open(engine.clone(), config.clone())?;
-    let (http, redis, lottery) = tokio::join!(
+    let (http, grpc, redis, lottery) = tokio::join!(
         front.serve_http(doors.http, stop),
+        doors.grpc.serve(&front, stop),
         doors.redis.serve(&front, stop),
         doors.lottery.serve(engine, stop),
     );
     front.close().await;
-    http.and(redis).and(lottery)
+    http.and(grpc).and(redis).and(lottery)
 }
 
 /// Serves until `stop`; an error of any part stops the others.
@@ -119,6 +121,15 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
         join: settings.join.as_ref().map(token).transpose()?,
         tuning: Tuning::default(),
     })
+}
+
+/// The doors beside HTTP that others are told of.
+fn told_doors(settings: &Settings) -> api::types::Doors {
+    api::types::Doors {
+        redis: settings.reached(settings.redis),
+        lottery: settings.reached(settings.lottery),
+        ..api::types::Doors::default()
+    }
 }
 
 /// No data and no token: right for the first node, wrong for one that lost its disk.

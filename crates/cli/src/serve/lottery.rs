@@ -16,11 +16,16 @@ const ECHO_BACKLOG: u32 = 64;
 
 /// The networks that the settings name.
 pub fn allowed(settings: &Settings) -> Outcome<Allowed> {
-    match settings.lottery_allow.as_str() {
+    networks(&settings.lottery_allow, "--lottery-allow")
+}
+
+/// The networks that a setting names; this machine alone if it names none.
+pub fn networks(text: &str, flag: &str) -> Outcome<Allowed> {
+    match text {
         "" => Ok(Allowed::loopback()),
         networks => networks
             .parse()
-            .map_err(|error| Failure::usage(format!("--lottery-allow: {error}"))),
+            .map_err(|error| Failure::usage(format!("{flag}: {error}"))),
     }
 }
 

@@ -2,12 +2,13 @@
 
 mod compose;
 mod data;
-mod listen;
+mod grpc;
+pub mod listen;
 mod lottery;
 mod memory;
 mod recover;
 mod redis;
-mod stop;
+pub mod stop;
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -23,6 +24,7 @@ use crate::{files, logging};
 
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
+pub use lottery::networks;
 pub use recover::recover;
 
 const EXAMPLES: &str = "\
@@ -33,6 +35,7 @@ Examples:
       --peer 0.0.0.0:7070 --peer-address sur.lan:7070 --join consorcio://…
   consorcio serve --lottery 0.0.0.0:12345 --lottery-allow 10.0.0.0/8     agencies of a network
   consorcio serve --redis 0.0.0.0:6379 --redis-allow 10.0.0.0/8          Redis clients, with AUTH
+  consorcio serve --grpc 0.0.0.0:50051                gRPC for other machines: with a session
   consorcio serve --config sur.toml --print-config    what holds in the end, and stop
 
 Settings: defaults < file (TOML, the flags' names with '_') < environment < flags.
@@ -67,6 +70,7 @@ pub struct Args {
 /// Where a node is asked.
 struct Doors {
     http: TcpListener,
+    grpc: grpc::GrpcDoor,
     lottery: lottery::Doors,
     redis: redis::RedisDoor,
 }
@@ -107,6 +111,7 @@ async fn serve(
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
     let doors = Doors {
         http: listen::bind(settings.http, "HTTP", "--http").await?,
+        grpc: grpc::GrpcDoor::open(&settings)?,
         lottery: lottery::Doors::open(&settings, allowed)?,
         redis: redis::RedisDoor::open(&settings, redis)?,
     };

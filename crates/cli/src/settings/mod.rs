@@ -11,7 +11,7 @@ mod public_url;
 pub use door::Door;
 pub use load::load;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -110,6 +110,17 @@ settings! {
     #[arg(value_name = "HOST:PORT")]
     peer_address: String = String::new(), "CONSORCIO_PEER_ADDRESS";
 
+    /// Address where gRPC clients are served, or off. On an address of other machines they need a
+    /// session, unless grpc-without-session is set.
+    #[arg(value_name = "ADDRESS|off")]
+    grpc: Door = Door::local(50_051), "CONSORCIO_GRPC";
+
+    /// Answer every gRPC client that can reach the address as HTTP does: without a session where
+    /// none is needed. On an address of this machine alone that is so anyhow.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    grpc_without_session: bool = false, "CONSORCIO_GRPC_WITHOUT_SESSION";
+
     /// Address where the lottery's agencies are served, or off.
     #[arg(value_name = "ADDRESS|off")]
     lottery: Door = Door::local(12_345), "CONSORCIO_LOTTERY";
@@ -198,6 +209,23 @@ impl Settings {
         self.http_url
             .truncate(self.http_url.trim_end_matches('/').len());
         Ok(self)
+    }
+
+    /// Where others reach a front door, which they are told: one that listens on every address is
+    /// beside the HTTP door, and one of this machine alone is there for nobody else.
+    pub fn reached(&self, door: Door) -> Option<String> {
+        let Door::At(address) = door else {
+            return None;
+        };
+        let url: Option<http::Uri> = self.http_url.parse().ok();
+        let host = url.as_ref().and_then(http::Uri::host).unwrap_or_default();
+        let ip = host.trim_matches(['[', ']']).parse();
+        let here = host == "localhost" || ip.is_ok_and(|ip: IpAddr| ip.is_loopback());
+        match address.ip() {
+            ip if ip.is_unspecified() => Some(format!("{host}:{}", address.port())),
+            ip if ip.is_loopback() && !here => None,
+            _ => Some(address.to_string()),
+        }
     }
 
     /// The settings as a file would say them, without the secrets.
@@ -312,6 +340,50 @@ mod tests {
             given("").over_defaults().lottery.to_string(),
             "127.0.0.1:12345"
         );
+    }
+
+    #[test]
+    fn others_are_told_of_doors_that_they_can_reach() {
+        let reached = |http_url: &str, door: &str| {
+            let text = format!("http_url = {http_url:?}");
+            let settings = given(&text).over_defaults().complete().unwrap();
+            settings.reached(door.parse().unwrap())
+        };
+        let cases = [
+            (
+                "http://sur.example",
+                "0.0.0.0:6379",
+                Some("sur.example:6379"),
+            ),
+            ("http://[fd00::1]:8080", "[::]:6379", Some("[fd00::1]:6379")),
+            ("http://sur.example", "10.0.0.7:6379", Some("10.0.0.7:6379")),
+            ("http://sur.example", "127.0.0.1:6379", None),
+            (
+                "http://127.0.0.1:8080",
+                "127.0.0.1:6379",
+                Some("127.0.0.1:6379"),
+            ),
+            (
+                "http://localhost:8080",
+                "127.0.0.1:6379",
+                Some("127.0.0.1:6379"),
+            ),
+            ("http://[::1]:8080", "[::1]:6379", Some("[::1]:6379")),
+            ("http://sur.example", "off", None),
+        ];
+        for (http_url, door, expected) in cases {
+            let told = reached(http_url, door);
+            assert_eq!(told.as_deref(), expected, "{http_url} {door}");
+        }
+    }
+
+    #[test]
+    fn a_door_is_at_an_address_or_left_out() {
+        let settings = given("").over_defaults();
+        assert_eq!(settings.grpc.to_string(), "127.0.0.1:50051");
+        let settings = given("grpc = \"off\"").over_defaults();
+        assert_eq!(settings.complete().unwrap().grpc, Door::Off);
+        assert!(toml::from_str::<Given>("grpc = \"nowhere\"").is_err());
     }
 
     #[test]

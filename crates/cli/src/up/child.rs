@@ -117,6 +117,7 @@ impl Launcher {
         flag("--http-url", node.url().into());
         flag("--peer", node.peer.to_string().into());
         flag("--peer-address", node.peer.to_string().into());
+        flag("--grpc", node.grpc.to_string().into());
         flag("--lottery", node.lottery.to_string().into());
         flag("--redis", node.redis.to_string().into());
         flag("--log", self.log.clone().into());

@@ -65,6 +65,10 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     peer_port: Option<u16>,
 
+    /// gRPC port of the first node; the others have the next ones; 0 serves none [default: 50051].
+    #[arg(long, value_name = "PORT")]
+    grpc_port: Option<u16>,
+
     /// Port of the first node for the lottery's agencies; the others have the next ones; 0 serves
     /// none [default: 12345].
     #[arg(long, value_name = "PORT")]
@@ -107,6 +111,7 @@ async fn up(args: Args) -> Outcome {
         nodes: args.nodes,
         http_port: args.http_port,
         peer_port: args.peer_port,
+        grpc_port: args.grpc_port,
         lottery_port: args.lottery_port,
         redis_port: args.redis_port,
     };

@@ -29,6 +29,8 @@ pub struct Wish {
     pub nodes: Option<u16>,
     pub http_port: Option<u16>,
     pub peer_port: Option<u16>,
+    /// 0 serves no gRPC clients.
+    pub grpc_port: Option<u16>,
     /// 0 serves no agencies.
     pub lottery_port: Option<u16>,
     /// 0 serves no Redis clients.
@@ -41,6 +43,9 @@ pub struct Wish {
 struct Ports {
     http_port: u16,
     peer_port: u16,
+    /// Data of before there was gRPC do not say it.
+    #[serde(default = "grpc_port_default")]
+    grpc_port: u16,
     /// Data of before there were lotteries do not say it.
     #[serde(default = "lottery_port_default")]
     lottery_port: u16,
@@ -52,9 +57,14 @@ struct Ports {
 const PORTS_DEFAULT: Ports = Ports {
     http_port: 8080,
     peer_port: 7070,
+    grpc_port: 50_051,
     lottery_port: 12_345,
     redis_port: 6_379,
 };
+
+fn grpc_port_default() -> u16 {
+    PORTS_DEFAULT.grpc_port
+}
 
 fn lottery_port_default() -> u16 {
     PORTS_DEFAULT.lottery_port
@@ -88,6 +98,7 @@ pub struct Node {
     pub data: PathBuf,
     pub http: SocketAddr,
     pub peer: SocketAddr,
+    pub grpc: Door,
     pub lottery: Door,
     pub redis: Door,
     /// It has never run: it starts the cluster (the first node) or joins it.
@@ -95,6 +106,15 @@ pub struct Node {
 }
 
 impl Node {
+    /// Its other front doors, which may be left out, and what is served there.
+    pub fn others(&self) -> [(Door, &'static str); 3] {
+        [
+            (self.grpc, "gRPC"),
+            (self.lottery, "agencies"),
+            (self.redis, "Redis clients"),
+        ]
+    }
+
     /// The URL of its front door.
     pub fn url(&self) -> String {
         format!("http://{}", self.http)
@@ -156,7 +176,7 @@ impl Plan {
         let mut busy = Vec::new();
         for node in &self.nodes {
             let mut doors = vec![(node.http, "HTTP"), (node.peer, "peers")];
-            for (door, what) in [(node.lottery, "agencies"), (node.redis, "Redis clients")] {
+            for (door, what) in node.others() {
                 if let Door::At(address) = door {
                     doors.push((address, what));
                 }
@@ -171,7 +191,7 @@ impl Plan {
             [] => Ok(()),
             _ => Err(Failure::failed(format!(
                 "another process uses port {}: choose others with --http-port, --peer-port, \
-                 --lottery-port and --redis-port, or stop that process",
+                 --grpc-port, --lottery-port and --redis-port, or stop that process",
                 busy.join(", ")
             ))),
         }
@@ -192,6 +212,7 @@ impl Ports {
         let all = [
             ("HTTP", self.http_port),
             ("peers", self.peer_port),
+            ("gRPC", self.grpc_port),
             ("agencies", self.lottery_port),
             ("Redis clients", self.redis_port),
         ];
@@ -226,6 +247,7 @@ fn plan_node(data: &Path, place: usize, ports: Ports, existing: &[usize]) -> Nod
         name,
         http: port(ports.http_port),
         peer: port(ports.peer_port),
+        grpc: door(ports.grpc_port),
         lottery: door(ports.lottery_port),
         redis: door(ports.redis_port),
         fresh: !existing.contains(&place),
@@ -271,6 +293,7 @@ fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports>
     let wanted = Ports {
         http_port: wish.http_port.unwrap_or(base.http_port),
         peer_port: wish.peer_port.unwrap_or(base.peer_port),
+        grpc_port: wish.grpc_port.unwrap_or(base.grpc_port),
         lottery_port: wish.lottery_port.unwrap_or(base.lottery_port),
         redis_port: wish.redis_port.unwrap_or(base.redis_port),
     };
@@ -435,6 +458,15 @@ mod tests {
                 .contains("no 3 ports")
         );
         assert!(make(9000, 9003).is_ok());
+        let grpc = Wish {
+            grpc_port: Some(12_346),
+            ..Wish::default()
+        };
+        let failure = Plan::make(dir.path(), &grpc, false).unwrap_err();
+        assert!(
+            failure.message.contains("gRPC and for agencies"),
+            "{failure}"
+        );
     }
 
     #[test]

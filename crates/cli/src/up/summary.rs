@@ -72,7 +72,7 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
     say("");
     for node in &plan.nodes {
         let mut doors = String::new();
-        for (door, what) in [(node.lottery, "agencies"), (node.redis, "Redis clients")] {
+        for (door, what) in node.others() {
             if let Door::At(address) = door {
                 let _ = write!(doors, "  {what}: {address}");
             }

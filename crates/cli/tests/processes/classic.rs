@@ -1,14 +1,18 @@
 //! Agencies as the field knows them: settings in the environment, and lines in the log that scripts
 //! look for, to the letter.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 use api::Client;
 use api::client::Consistency;
-use api::types::NewLottery;
 use rustix::process::Signal;
 
+use super::field::{self, Agency, STORED};
 use super::harness::{Cluster, Server, eventually, program, stderr};
 
 /// The variables of one bet.
@@ -26,17 +30,10 @@ fn actions(log: &str) -> Vec<&str> {
     said.map(|(_, action)| action).collect()
 }
 
-/// Opens a lottery of two agencies.
+/// Opens a lottery of two agencies; answers a client that sees what they did.
 async fn open(cluster: &Cluster) -> Client {
     let client = cluster.admin().await;
-    let lottery = NewLottery {
-        name: "De Navidad".to_owned(),
-        agencies: 2,
-        rule: None,
-        commitment: None,
-        source: None,
-    };
-    client.open_lottery(&lottery).await.unwrap();
+    field::open(&client).await;
     client.with_consistency(Consistency::Linearizable)
 }
 
@@ -160,4 +157,62 @@ async fn a_file_is_told_of_batch_by_batch_and_bet_by_bet_for_those_who_ask() {
             "{line}: {log}"
         );
     }
+}
+
+/// Batches before the leader dies, and after.
+const SOME: i64 = 300;
+
+/// Sends batches to a door until it is told to stop; answers the bets and the longest wait.
+fn send_until(shared: &Shared, door: SocketAddr) -> (i64, Duration) {
+    let mut agency = Agency::at(door);
+    let mut longest = Duration::ZERO;
+    while !shared.stop.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        assert_eq!(agency.send(), STORED, "the door knows what became of it");
+        longest = longest.max(asked.elapsed());
+        shared.answered.fetch_add(1, Ordering::Relaxed);
+    }
+    (agency.bets(), longest)
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    answered: AtomicI64,
+}
+
+impl Shared {
+    /// Waits for more answers.
+    async fn goes_on(&self) {
+        let enough = self.answered.load(Ordering::Relaxed) + SOME;
+        let there = async || (self.answered.load(Ordering::Relaxed) > enough).then_some(());
+        eventually("batches are answered", there).await;
+    }
+}
+
+/// The packets without an id can double when an agency sends them again after a lost answer. A door
+/// whose node lives loses none: it proposes them to the next leader under an id of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_is_lost_with_the_leader_and_nothing_is_there_twice() {
+    let mut cluster = Cluster::start(3).await;
+    let client = open(&cluster).await;
+    let leader = cluster.leader().await;
+    let mut doomed = cluster.nodes.remove(leader);
+    let shared = Arc::new(Shared::default());
+    let senders = (0..4).map(|number| {
+        let (shared, door) = (shared.clone(), cluster.nodes[number % 2].lottery);
+        tokio::task::spawn_blocking(move || send_until(&shared, door))
+    });
+    let senders: Vec<_> = senders.collect();
+    shared.goes_on().await;
+    doomed.kill();
+    shared.goes_on().await;
+    shared.stop.store(true, Ordering::Relaxed);
+    let (mut sent, mut longest) = (0, Duration::ZERO);
+    for sender in senders {
+        let (bets, wait) = sender.await.unwrap();
+        (sent, longest) = (sent + bets, longest.max(wait));
+    }
+    assert_eq!(client.lottery("1").await.unwrap().lottery.bets, sent);
+    eprintln!("the longest wait for an answer: {longest:?}");
 }

@@ -1,95 +1,18 @@
 //! A lottery on a node whose disk is full. The system that this one replaces acknowledged 6,300
 //! bets then and stored 2,879.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::Path;
 use std::process::Output;
 
-use api::Client;
 use api::client::Consistency;
-use api::lottery_packets::{Answer, Bet, HEADER_BYTES, Request};
-use api::types::NewLottery;
+use api::lottery_packets::Request;
 
 use super::disk::SmallDisk;
-use super::harness::{Cluster, PATIENCE, Server, eventually, program, stderr};
+use super::field::{Agency, REFUSED, STORED, open};
+use super::harness::{Cluster, Server, eventually, program, stderr};
 
 /// Room for the log, the state and little more.
 const DISK_MIB: u32 = 48;
-
-/// Bets of a batch.
-const BATCH: usize = 63;
-
-/// What a node answers.
-const STORED: Option<Answer> = Some(Answer::Store { stored: true });
-const REFUSED: Option<Answer> = Some(Answer::Store { stored: false });
-
-/// An agency of the field: the packets that know no request id.
-struct Agency {
-    stream: TcpStream,
-    /// Batches that it was told are stored.
-    stored: i64,
-    next: u32,
-}
-
-impl Agency {
-    fn of(node: &Server) -> Self {
-        let stream = TcpStream::connect(node.lottery).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        Agency {
-            stream,
-            stored: 0,
-            next: 0,
-        }
-    }
-
-    /// The answer; `None` if the node closed instead.
-    fn ask(&mut self, request: &Request<'_>) -> Option<Answer> {
-        let mut packet = Vec::new();
-        request.render(&mut packet).unwrap();
-        self.stream.write_all(&packet).unwrap();
-        let mut header = [0; HEADER_BYTES];
-        self.stream.read_exact(&mut header).ok()?;
-        let mut body = vec![0; usize::from(u16::from_be_bytes(header))];
-        self.stream.read_exact(&mut body).unwrap();
-        Some(Answer::parse(&body).unwrap())
-    }
-
-    /// Sends a batch of bets that nobody has sent before.
-    fn send(&mut self) -> Option<Answer> {
-        self.next += 1;
-        let document = self.next.to_string();
-        let bet = Bet {
-            first_name: "Ana",
-            last_name: "Paz",
-            document: &document,
-            birthdate: "1999-03-17",
-            number: 7574,
-        };
-        let answer = self.ask(&Request::StoreBatch {
-            agency: 1,
-            bets: vec![bet; BATCH],
-        });
-        self.stored += i64::from(answer == STORED);
-        answer
-    }
-
-    fn bets(&self) -> i64 {
-        self.stored * BATCH as i64
-    }
-}
-
-/// Opens a lottery of two agencies.
-async fn open(client: &Client) {
-    let lottery = NewLottery {
-        name: "De Navidad".to_owned(),
-        agencies: 2,
-        rule: None,
-        commitment: None,
-        source: None,
-    };
-    client.open_lottery(&lottery).await.unwrap();
-}
 
 /// Bets of the second agency's program.
 const OWN_BETS: i64 = 100;
@@ -135,7 +58,7 @@ async fn a_full_disk_refuses_whole_batches_and_takes_bets_again_when_there_is_ro
     let exact = client.clone().with_consistency(Consistency::Linearizable);
     open(&client).await;
     let node = &mut cluster.nodes[0];
-    let mut agency = Agency::of(node);
+    let mut agency = Agency::at(node.lottery);
     assert_eq!(agency.send(), STORED);
     // What readers are to see meanwhile must be committed before.
     let shown = exact.lottery("1").await.unwrap();
@@ -165,7 +88,7 @@ async fn a_full_disk_refuses_whole_batches_and_takes_bets_again_when_there_is_ro
         "{log}"
     );
     // Who wants the newest state cannot have it, and does not make the node hurry in vain.
-    let asked = Agency::of(node).ask(&Request::WinnersRequest { agency: 1 });
+    let asked = Agency::at(node.lottery).ask(&Request::WinnersRequest { agency: 1 });
     assert_eq!(asked, None);
     let log = node.logged();
     let full = log.lines().filter(|line| line.contains("the disk is full"));

@@ -97,6 +97,8 @@ pub struct Server {
     pub lottery: SocketAddr,
     /// Where Redis clients are served.
     pub redis: SocketAddr,
+    /// Where gRPC clients are served.
+    pub grpc: SocketAddr,
     /// Settings besides those that every node of a test has: variables and their values.
     pub settings: Vec<(&'static str, &'static str)>,
     /// The disk that its data are on, if it is not the machine's.
@@ -107,7 +109,7 @@ pub struct Server {
 
 impl Server {
     pub fn new(dir: &Path, name: &str) -> Self {
-        let base = free_ports(4);
+        let base = free_ports(5);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Server {
             name: name.to_owned(),
@@ -116,6 +118,7 @@ impl Server {
             peer: address(base + 1),
             lottery: address(base + 2),
             redis: address(base + 3),
+            grpc: address(base + 4),
             settings: Vec::new(),
             disk: None,
             log: dir.join(format!("{name}.log")),
@@ -146,6 +149,8 @@ impl Server {
                 &self.lottery.to_string(),
                 "--redis",
                 &self.redis.to_string(),
+                "--grpc",
+                &self.grpc.to_string(),
             ])
             .env("CONSORCIO_ADMIN_PASSWORD", PASSWORD)
             .envs(self.settings.iter().copied())

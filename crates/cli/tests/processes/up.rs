@@ -28,7 +28,7 @@ impl Up {
         let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-        let base = free_ports(40);
+        let base = free_ports(50);
         let child = spawn(&data, &out, base, arguments);
         let up = Up {
             child,
@@ -117,11 +117,13 @@ impl Drop for Up {
 }
 
 fn spawn(data: &Path, out: &Path, base: u16, arguments: &[&str]) -> Child {
-    let [http, peer, lottery, redis] = [0, 10, 20, 30].map(|above| (base + above).to_string());
+    let ports = [0, 10, 20, 30, 40].map(|above| (base + above).to_string());
+    let [http, peer, lottery, redis, grpc] = ports;
     let mut command = program();
     command
         .args(["up", "--http-port", &http, "--peer-port", &peer])
-        .args(["--lottery-port", &lottery, "--redis-port", &redis, "--data"])
+        .args(["--lottery-port", &lottery, "--redis-port", &redis])
+        .args(["--grpc-port", &grpc, "--data"])
         .arg(data)
         .args(arguments)
         .stdout(File::create(out).unwrap())
@@ -154,10 +156,14 @@ async fn ctrl_c_leaves_no_process_behind_and_a_second_up_goes_on() {
         let areas = client.areas().await.unwrap().areas;
         areas.iter().map(|area| area.posts).sum::<i64>()
     };
-    let before = eventually("the demonstration is there", async || {
-        Some(posts(&up).await).filter(|count| *count > 0)
+    // Whole: the last that it does is to hide a post.
+    eventually("the demonstration is there", async || {
+        up.said()
+            .contains("the demonstration is there")
+            .then_some(())
     })
     .await;
+    let before = posts(&up).await;
 
     let pids = up.pids();
     assert_eq!(pids.len(), 3);
@@ -237,6 +243,8 @@ async fn what_cannot_be_run_beside_it_is_refused_in_one_sentence() {
             &port,
             "--peer-port",
             &peer,
+            "--grpc-port",
+            "0",
             "--lottery-port",
             "0",
             "--redis-port",

@@ -204,30 +204,35 @@ impl Table {
         }
     }
 
-    /// Changes a row or makes it; the value comes in parts. `new` says that there was none.
-    pub fn put(&mut self, name: &[u8], value: &[&[u8]], new: bool) {
+    /// Changes a row or makes it; the value comes in parts. `known` is its slot, if the caller has
+    /// just found it, and `new` says that there was no such row. Answers the slot.
+    pub fn put(&mut self, name: &[u8], value: &[&[u8]], known: Option<u32>, new: bool) -> u32 {
         let length = name.len() + value.iter().map(|part| part.len()).sum::<usize>();
-        let mut bytes = Vec::with_capacity(length);
-        bytes.extend_from_slice(name);
-        value.iter().for_each(|part| bytes.extend_from_slice(part));
-        self.bytes += length;
         let hash = self.hasher.hash_one(name);
-        match self.find_hashed(hash, name) {
-            Some(slot) => {
-                let old = &mut self.slots[slot as usize];
-                self.bytes -= old.bytes.len();
-                old.bytes = bytes.into_boxed_slice();
-                let was_clean = old.state == State::Clean;
-                old.state = State::Changed;
-                self.note_change(slot, was_clean);
-            }
-            None => {
-                self.bytes += ROW_OVERHEAD_BYTES;
-                let slot = Slot::of(bytes, name.len(), hash, State::Changed, new);
-                let slot = self.insert(hash, slot);
-                self.note_change(slot, true);
-            }
-        }
+        let found = known.or_else(|| self.find_hashed(hash, name));
+        let Some(slot) = found else {
+            self.bytes += length + ROW_OVERHEAD_BYTES;
+            let mut bytes = Vec::with_capacity(length);
+            bytes.extend_from_slice(name);
+            value.iter().for_each(|part| bytes.extend_from_slice(part));
+            let slot = Slot::of(bytes, name.len(), hash, State::Changed, new);
+            let slot = self.insert(hash, slot);
+            self.note_change(slot, true);
+            return slot;
+        };
+        let row = &mut self.slots[slot as usize];
+        self.bytes += length;
+        self.bytes -= row.bytes.len();
+        row.overwrite(value, length);
+        let was_clean = row.state == State::Clean;
+        row.state = State::Changed;
+        self.note_change(slot, was_clean);
+        slot
+    }
+
+    /// A row's name and its value behind it.
+    pub fn row(&self, slot: u32) -> &[u8] {
+        self.slots.get(slot as usize).map_or(&[], |row| &row.bytes)
     }
 
     /// Deletes a row that there is.

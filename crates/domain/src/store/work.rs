@@ -53,6 +53,8 @@ impl Place {
 pub(crate) struct Spot {
     /// Its row.
     pub name: Vec<u8>,
+    /// Its slot, if the row is in memory. It stays while the key is not removed.
+    slot: Option<u32>,
     /// What is stored there, also if its time has passed.
     pub old: Option<Old>,
 }
@@ -109,15 +111,20 @@ impl Source for Work<'_, '_> {
 impl Work<'_, '_> {
     /// Changes a row or makes it; `new` says that there was none.
     pub fn put(&mut self, name: &[u8], value: &[&[u8]], new: bool) {
-        self.sql.note_row(name, Some(value));
-        self.table.put(name, value, new);
+        self.put_known(name, value, None, new);
+    }
+
+    /// The same where the slot is known.
+    fn put_known(&mut self, name: &[u8], value: &[&[u8]], slot: Option<u32>, new: bool) {
+        let slot = self.table.put(name, value, slot, new);
+        self.sql.note_row(b"r", name.len(), self.table.row(slot));
         self.budget.decided = true;
         self.written += 1;
     }
 
     /// Deletes a row that there is.
     pub fn delete(&mut self, name: &[u8]) {
-        self.sql.note_row(name, None);
+        self.sql.note_row(b"d", name.len(), name);
         self.table.delete(name);
         self.budget.decided = true;
         self.written += 1;
@@ -138,8 +145,17 @@ impl Work<'_, '_> {
     pub fn spot(&mut self, key: &[u8]) -> Done<Spot> {
         access::check_key(key)?;
         let name = rows::key(self.counters.epoch, key);
-        let Some(stored) = self.row(&name)? else {
-            return Ok(Spot { name, old: None });
+        let slot = self.table.find(&name);
+        let stored = match slot {
+            Some(slot) => {
+                self.budget.take_rows(1)?;
+                self.table.value(slot).map(Cow::Borrowed)
+            }
+            None => self.row(&name)?,
+        };
+        let Some(stored) = stored else {
+            let old = None;
+            return Ok(Spot { name, slot, old });
         };
         let (head, _) = Head::of(&stored)?;
         let (mut collection, mut filled) = (None, false);
@@ -152,7 +168,7 @@ impl Work<'_, '_> {
             collection,
             filled,
         });
-        Ok(Spot { name, old })
+        Ok(Spot { name, slot, old })
     }
 
     /// Stores a string under a key, over whatever there was.
@@ -173,10 +189,10 @@ impl Work<'_, '_> {
         let head = self.replace(key, spot.old, Kind::String, ends_ms, None);
         let (head, length) = head.stored();
         let head = &head[..length];
-        let new = spot.old.is_none();
+        let (name, slot, new) = (&spot.name, spot.slot, spot.old.is_none());
         match value {
-            [value] => self.put(&spot.name, &[head, value], new),
-            _ => self.put(&spot.name, &[head, &value.concat()], new),
+            [value] => self.put_known(name, &[head, value], slot, new),
+            _ => self.put_known(name, &[head, &value.concat()], slot, new),
         }
     }
 
@@ -188,10 +204,10 @@ impl Work<'_, '_> {
         body: Body,
         ends_ms: Option<i64>,
     ) -> Done<()> {
-        let Spot { name, old } = self.spot(key)?;
+        let Spot { name, slot, old } = self.spot(key)?;
         let head = self.replace(key, old, kind, ends_ms, body.collection());
         let stored = Record { head, body }.stored();
-        self.put(&name, &[&stored], old.is_none());
+        self.put_known(&name, &[&stored], slot, old.is_none());
         Ok(())
     }
 

@@ -147,6 +147,11 @@ impl<E: Env> Log<E> {
         self.index().last()
     }
 
+    /// The last vote that was stored.
+    pub fn vote(&self) -> Option<Vote> {
+        self.index().vote()
+    }
+
     /// True once a vote was stored: never again false, unless the log was lost.
     pub fn has_voted(&self) -> bool {
         self.index().vote().is_some()

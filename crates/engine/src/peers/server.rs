@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
+use openraft::errors::RaftError;
+use openraft::raft::{VoteRequest, VoteResponse};
 use openraft::storage::{Snapshot, SnapshotMeta};
 use openraft_rt::AsyncRuntime;
 use tokio::sync::{Semaphore, mpsc};
@@ -21,6 +23,7 @@ use crate::answer::WriteError;
 use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Transport};
 use crate::node::Node;
 use crate::state::{SnapshotData, store};
+use crate::types::Types;
 
 /// Calls of one connection that are worked on at once; the peer's own queue holds back the rest.
 const CALLS_MAX: usize = 256;
@@ -134,7 +137,7 @@ pub(crate) async fn answer<E: Env>(
 ) -> Response<E::Runtime> {
     let stopped = |error: &dyn std::fmt::Display| Response::Unavailable(error.to_string());
     match request {
-        Request::Vote(vote) => match node.raft().vote(vote).await {
+        Request::Vote(vote) => match vote_for(node, vote).await {
             Ok(response) => Response::Vote(response),
             Err(error) => stopped(&error),
         },
@@ -149,6 +152,9 @@ pub(crate) async fn answer<E: Env>(
             stopped(&WriteError::Outvoted)
         }
         Request::TransferLeader(transfer) => {
+            if *transfer.to_node_id() == node.identity().id {
+                node.note_transfer(transfer.from_leader());
+            }
             match node.raft().handle_transfer_leader(transfer).await {
                 Ok(response) => Response::TransferLeader(response),
                 Err(error) => stopped(&error),
@@ -162,7 +168,21 @@ pub(crate) async fn answer<E: Env>(
         }
         Request::Join(candidate) => node.admit(candidate).await,
         Request::Remove(name) => node.dismiss(&name).await,
+        Request::Elections => Response::Elections(node.own_elections()),
     }
+}
+
+/// Answers a candidate, and notes if it was given the vote.
+async fn vote_for<E: Env>(
+    node: &Node<E>,
+    request: VoteRequest<Types<E::Runtime>>,
+) -> Result<VoteResponse<Types<E::Runtime>>, RaftError<Types<E::Runtime>>> {
+    let (vote, cause) = (request.vote, node.cause_of(request.leadership_transfer));
+    let response = node.raft().vote(request).await?;
+    if response.vote_granted {
+        node.note_vote_given(&vote, cause);
+    }
+    Ok(response)
 }
 
 /// Feeds append requests to Raft in order and answers in order; several may be under way.

@@ -13,11 +13,12 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{MembershipError, WriteError};
+use crate::elections::Election;
 use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -95,6 +96,8 @@ pub enum Request<R: Runtime> {
     Join(Candidate),
     /// A member is to be removed.
     Remove(String),
+    /// Asks for the elections that the node remembers.
+    Elections,
 }
 
 /// The answer to a [`Request`].
@@ -115,6 +118,8 @@ pub enum Response<R: Runtime> {
     Joined(Result<(), JoinError>),
     /// To a removal.
     Removed(Result<(), MembershipError>),
+    /// The elections that the node remembers, oldest first.
+    Elections(Vec<Election>),
     /// This node is not the leader; the one it knows, by peer address.
     NotLeader(Option<String>),
     /// The node cannot answer: it is stopping or has failed.
@@ -145,8 +150,18 @@ pub struct Pulse {
     pub term: u64,
     /// True if it leads in that term.
     pub leader: bool,
+    /// For whom it has last voted, in that term or an earlier one; itself if it stood.
+    pub voted_for: Option<NodeId>,
+    /// Index of the last entry in its log.
+    pub last_log: u64,
+    /// Index up to which it knows that entries are committed.
+    pub committed: u64,
     /// Index it has applied.
     pub applied: u64,
+    /// Index up to which its state has taken over from the log.
+    pub snapshot: u64,
+    /// Index up to which its log is purged.
+    pub purged: u64,
     /// State hash at that index.
     pub state_hash: [u8; 32],
     /// True if its state differs from a majority's: it serves nothing, and its name is free for

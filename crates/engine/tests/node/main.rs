@@ -7,7 +7,9 @@
     missing_docs
 )]
 
+mod elections;
 mod outvoted;
+mod rounds;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -16,7 +18,8 @@ use domain::store::{Executed, Read, StoreReply, Write};
 use domain::{Action, Actor, Proposal, Reply, RequestId};
 use engine::production::Production;
 use engine::{
-    Consistency, Engine, JoinToken, Options, ReadError, Role, StartError, Tuning, WriteError,
+    Cause, Consistency, Engine, Happened, JoinToken, Options, ReadError, Role, StartError, Tuning,
+    WriteError,
 };
 use tokio::net::TcpListener;
 
@@ -272,6 +275,14 @@ async fn one_survivor_can_be_made_a_cluster_of_its_own() {
     assert!(
         again.value.replayed,
         "a request of the old cluster is still known"
+    );
+    let remembered = node.elections().await[0].elections.clone();
+    let forced = Happened::Stood(Cause::Forced);
+    assert!(
+        remembered
+            .expect("its own")
+            .iter()
+            .any(|past| past.what == forced)
     );
     let members = |node: &Engine| node.status().nodes.len();
     until("one member", || members(&node) == 1).await;

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use api::types::Doors;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::assign::Assignment;
 
 /// The first byte.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// The engine carries 64 KiB; the rest is left to the engine's own frame.
 const ANNOUNCEMENT_MAX_BYTES: usize = 60 * 1024;
@@ -20,11 +21,14 @@ pub(super) struct Announcement {
     pub demand: BTreeMap<i64, u64>,
     /// From the leader, who is to be asked about which area; empty from the others.
     pub assignment: Assignment,
+    /// Where the node serves other protocols than HTTP.
+    pub doors: Doors,
 }
 
 /// As it travels: nodes by number, since names repeat.
 #[derive(Serialize, Deserialize)]
 struct Wire {
+    doors: [Option<String>; 3],
     demand: Vec<(i64, u64)>,
     nodes: Vec<String>,
     areas: Vec<(i64, Vec<u32>)>,
@@ -55,6 +59,7 @@ impl Announcement {
             return None;
         };
         let Wire {
+            doors: [redis, grpc, lottery],
             demand,
             nodes,
             areas,
@@ -72,6 +77,11 @@ impl Announcement {
         Some(Announcement {
             demand: demand.into_iter().collect(),
             assignment,
+            doors: Doors {
+                redis,
+                grpc,
+                lottery,
+            },
         })
     }
 
@@ -88,7 +98,13 @@ impl Announcement {
             .iter()
             .map(|(area, names)| (*area, numbers(names)))
             .collect();
+        let Doors {
+            redis,
+            grpc,
+            lottery,
+        } = self.doors.clone();
         Wire {
+            doors: [redis, grpc, lottery],
             demand,
             areas,
             nodes,
@@ -105,6 +121,10 @@ mod tests {
         Announcement {
             demand: (0..areas).map(|area| (area, area as u64)).collect(),
             assignment: (0..areas).map(|area| (area, nodes(area))).collect(),
+            doors: Doors {
+                redis: Some("10.0.0.1:6379".into()),
+                ..Doors::default()
+            },
         }
     }
 
@@ -121,7 +141,7 @@ mod tests {
     #[test]
     fn nothing_another_version_and_noise_are_no_announcement() {
         assert_eq!(Announcement::decode(&[]), None);
-        assert_eq!(Announcement::decode(&[2, 0, 0, 0]), None);
+        assert_eq!(Announcement::decode(&[1, 0, 0, 0]), None);
         assert_eq!(Announcement::decode(&[VERSION, 255, 255, 255]), None);
     }
 

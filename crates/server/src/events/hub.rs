@@ -32,7 +32,7 @@ pub(super) enum Item {
     /// Something happened.
     Event(Arc<Rendered>),
     /// How polls stood at this log index: all that changed in one round.
-    Tallies(u64, Arc<[RenderedTally]>),
+    Tallies(u64, Arc<[Arc<RenderedTally>]>),
     /// Time for a sign of life.
     Alive,
     /// Some history was lost to this node itself (it took over a snapshot): come back and see.
@@ -111,8 +111,9 @@ impl Hub {
     }
 
     /// Hands out how polls stood at a log index.
-    pub fn tell_tallies(&self, index: u64, tallies: &[LiveTally]) {
-        let rendered = tallies.iter().map(RenderedTally::new).collect();
+    pub fn tell_tallies(&self, index: u64, tallies: Vec<LiveTally>) {
+        let rendered = |live| Arc::new(RenderedTally::new(live));
+        let rendered = tallies.into_iter().map(rendered).collect();
         self.tell(Item::Tallies(index, rendered));
     }
 
@@ -130,7 +131,7 @@ impl Hub {
         let _ = self
             .0
             .items
-            .send(Item::Event(Arc::new(Rendered::new(event))));
+            .send(Item::Event(Arc::new(Rendered::new(event.clone()))));
     }
 
     fn tell(&self, item: Item) {

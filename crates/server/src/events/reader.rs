@@ -1,7 +1,8 @@
 //! One reader's stream: history first if it asked for it, then live, without gap or repeat.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::mem;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use domain::outbox::{Events, ListEvents};
@@ -12,7 +13,7 @@ use futures_util::Stream;
 use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::hub::{Item, PAGE_EVENTS, Seat, TallySeat};
-use super::render::{Rendered, RenderedTally, TALLY, alive, farewell, gone, moved_to, opening};
+use super::render::{Rendered, RenderedTally, TALLY, sse};
 use crate::app::{App, Caller, Freshness};
 use crate::problem::{Kind, Trouble};
 
@@ -21,6 +22,29 @@ const ALIVE_PER_CHECK: u32 = 4;
 
 /// When to try again on a node that has no seat left.
 const FULL_MS: u64 = 5_000;
+
+/// What a reader is told, in this order: one `Opened`, any number of the others, and in the end
+/// `Gone` or `Over`.
+#[derive(Clone, Debug)]
+pub(crate) enum Told {
+    /// The stream begins: after the reader's own cursor, or after this one.
+    Opened(Option<EventId>),
+    /// Something happened.
+    Event(Arc<Rendered>),
+    /// How a poll stands.
+    Tally(Arc<RenderedTally>),
+    /// A sign of life.
+    Alive,
+    /// A sign of life, and the cursor past events that the filter left out.
+    MovedTo(EventId),
+    /// Events after the reader's cursor are no longer kept.
+    Gone {
+        /// The oldest that is.
+        oldest: EventId,
+    },
+    /// The stream ends.
+    Over(Trouble),
+}
 
 /// Which events a reader wants; an empty list means all.
 #[derive(Clone, Debug, Default)]
@@ -46,10 +70,11 @@ impl Filter {
 
     fn wants(&self, event: &Rendered) -> bool {
         let whole = self.areas.is_empty() && self.polls.is_empty();
-        let area = event.area.is_some_and(|area| self.areas.contains(&area));
-        let poll = event.poll.is_some_and(|poll| self.polls.contains(&poll));
+        let topic = &event.event.topic;
+        let area = topic.area().is_some_and(|area| self.areas.contains(&area));
+        let poll = topic.poll().is_some_and(|poll| self.polls.contains(&poll));
         (whole || area || poll)
-            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind))
+            && (self.kinds.is_empty() || self.kinds.iter().any(|kind| kind == event.kind()))
     }
 }
 
@@ -65,8 +90,8 @@ pub(crate) struct Reader {
     told: EventId,
     /// History is read from a state that is at least here.
     floor: u64,
-    /// Ready to be sent.
-    ready: VecDeque<Bytes>,
+    /// Ready to be told.
+    ready: Vec<Told>,
     stage: Stage,
     until_check: u32,
     /// The state of the tallies that were told at the start.
@@ -80,6 +105,21 @@ enum Stage {
     History,
     Live,
     Over,
+}
+
+impl App {
+    /// Whether the caller may follow what passes the filter: whoever has signed in, and anybody the
+    /// polls that are for anyone.
+    pub async fn may_follow(&self, caller: &Caller, filter: &Filter) -> Result<(), Trouble> {
+        if caller.token.is_some() || filter.polls.is_empty() || !filter.areas.is_empty() {
+            self.member(caller).await?;
+            return Ok(());
+        }
+        for poll in &filter.polls {
+            self.poll(caller, None, *poll).await?;
+        }
+        Ok(())
+    }
 }
 
 impl Reader {
@@ -119,7 +159,7 @@ impl Reader {
             last: after.unwrap_or(start),
             told: after.unwrap_or(start),
             floor: start.index.max(after.unwrap_or(start).index),
-            ready: VecDeque::from([opening(after.is_none().then_some(start))]),
+            ready: vec![Told::Opened(after.is_none().then_some(start))],
             stage: if after.is_some() {
                 Stage::History
             } else {
@@ -138,25 +178,46 @@ impl Reader {
         Ok(reader)
     }
 
-    /// The stream of bytes.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+    /// The stream as SSE.
+    pub fn into_sse(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
         futures_util::stream::unfold(self, |mut reader| async move {
-            let bytes = reader.next().await?;
+            let told = reader.next().await?;
+            let bytes = match told.as_slice() {
+                [told] => sse(told),
+                many => {
+                    let mut bytes = BytesMut::new();
+                    many.iter()
+                        .for_each(|told| bytes.extend_from_slice(&sse(told)));
+                    bytes.freeze()
+                }
+            };
             Some((Ok(bytes), reader))
         })
     }
 
-    async fn next(&mut self) -> Option<Bytes> {
+    /// Everything up to here was told, or left out by the filter.
+    pub fn last(&self) -> EventId {
+        self.last
+    }
+
+    /// Leaves out how polls stood before the state at an index, which the client knows.
+    pub fn skip_tallies(&mut self, index: u64) {
+        self.tallies_at = self.tallies_at.max(index);
+        self.ready.retain(|told| !matches!(told, Told::Tally(_)));
+    }
+
+    /// What there is to tell next: one thing at least, until the stream is over.
+    pub async fn next(&mut self) -> Option<Vec<Told>> {
         loop {
-            if let Some(bytes) = self.ready.pop_front() {
-                return Some(bytes);
+            if !self.ready.is_empty() {
+                return Some(mem::take(&mut self.ready));
             }
             match self.stage {
                 Stage::Over => return None,
                 Stage::Live => self.live_step().await,
                 Stage::History => {
                     if let Err(trouble) = self.history().await {
-                        self.end(farewell(&trouble.detail));
+                        self.end(Told::Over(trouble));
                     }
                 }
             }
@@ -169,15 +230,16 @@ impl Reader {
         let query = ListTallies { since_ms: 0 };
         let Served { value, position } = self.app.engine.read(applied, query).await?;
         self.tallies_at = position.index;
-        let tallies: Vec<RenderedTally> = value.iter().map(RenderedTally::new).collect();
+        let rendered = |live| Arc::new(RenderedTally::new(live));
+        let tallies: Vec<_> = value.into_iter().map(rendered).collect();
         self.take_tallies(&tallies);
         Ok(())
     }
 
-    fn take_tallies(&mut self, tallies: &[RenderedTally]) {
+    fn take_tallies(&mut self, tallies: &[Arc<RenderedTally>]) {
         for tally in tallies {
-            if self.filter.wants_tally(tally.poll) {
-                self.ready.push_back(tally.bytes.clone());
+            if self.filter.wants_tally(tally.live.poll) {
+                self.ready.push(Told::Tally(tally.clone()));
             }
         }
     }
@@ -194,8 +256,8 @@ impl Reader {
             Err(error) => return Err(error.into()),
         };
         match events {
-            Events::Gone { oldest } => self.end(gone(oldest)),
-            Events::Some(events) => self.take_page(&events),
+            Events::Gone { oldest } => self.end(Told::Gone { oldest }),
+            Events::Some(events) => self.take_page(events),
         }
         Ok(())
     }
@@ -220,27 +282,20 @@ impl Reader {
             }
             .into());
         }
-        self.end(gone(EventId {
+        let oldest = EventId {
             index: at,
             number: u32::MAX,
-        }));
+        };
+        self.end(Told::Gone { oldest });
         Ok(())
     }
 
-    fn take_page(&mut self, events: &[Event]) {
-        let mut bytes = BytesMut::new();
+    fn take_page(&mut self, events: Vec<Event>) {
+        let whole = events.len() == PAGE_EVENTS as usize;
         for event in events {
-            let rendered = Rendered::new(event);
-            self.last = rendered.id;
-            if self.filter.wants(&rendered) {
-                self.told = rendered.id;
-                bytes.extend_from_slice(&rendered.bytes);
-            }
+            self.take(&Arc::new(Rendered::new(event)));
         }
-        if !bytes.is_empty() {
-            self.ready.push_back(bytes.freeze());
-        }
-        if events.len() < PAGE_EVENTS as usize {
+        if !whole {
             self.stage = Stage::Live;
         }
     }
@@ -254,24 +309,24 @@ impl Reader {
             // What was told at the start is newer.
             Ok(Item::Tallies(..)) => {}
             Ok(Item::Alive) => self.alive().await,
-            Ok(Item::Lost) => self.end(farewell("some events were missed here; come back")),
-            Ok(Item::Stop(why)) => self.end(farewell(why)),
-            Err(RecvError::Closed) => self.end(farewell("the node is stopping")),
+            Ok(Item::Lost) => self.over(Kind::Cut, "some events were missed here; come back"),
+            Ok(Item::Stop(why)) => self.over(Kind::Stopping, why),
+            Err(RecvError::Closed) => self.over(Kind::Stopping, "the node is stopping"),
             Err(RecvError::Lagged(_)) => {
                 self.app.metrics.slow_readers.inc();
-                self.end(farewell(
-                    "you read too slowly; come back with the last id you saw",
-                ));
+                let why = "you read too slowly; come back with the last id you saw";
+                self.over(Kind::Cut, why);
             }
         }
     }
 
-    fn take(&mut self, event: &Rendered) {
-        if event.id > self.last {
-            self.last = event.id;
+    fn take(&mut self, event: &Arc<Rendered>) {
+        let id = event.event.id;
+        if id > self.last {
+            self.last = id;
             if self.filter.wants(event) {
-                self.told = event.id;
-                self.ready.push_back(event.bytes.clone());
+                self.told = id;
+                self.ready.push(Told::Event(event.clone()));
             }
         }
     }
@@ -282,14 +337,14 @@ impl Reader {
         if self.until_check == 0 && self.caller.token.is_some() {
             self.until_check = ALIVE_PER_CHECK;
             if let Err(trouble) = self.check_session().await {
-                return self.end(farewell(&trouble.detail));
+                return self.end(Told::Over(trouble));
             }
         }
         if self.told == self.last {
-            self.ready.push_back(alive());
+            self.ready.push(Told::Alive);
         } else {
             self.told = self.last;
-            self.ready.push_back(moved_to(self.last));
+            self.ready.push(Told::MovedTo(self.last));
         }
     }
 
@@ -305,8 +360,12 @@ impl Reader {
         }
     }
 
-    fn end(&mut self, last_words: Bytes) {
-        self.ready.push_back(last_words);
+    fn over(&mut self, kind: Kind, why: &str) {
+        self.end(Told::Over(Trouble::new(kind, why)));
+    }
+
+    fn end(&mut self, last_words: Told) {
+        self.ready.push(last_words);
         self.stage = Stage::Over;
     }
 }

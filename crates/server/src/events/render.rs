@@ -1,15 +1,19 @@
 //! An event as the bytes of an SSE message.
 
+use std::sync::OnceLock;
+
 use api::types;
 use bytes::Bytes;
 use domain::polls::queries::LiveTally;
 use domain::{Event, EventId, Topic};
 
+use super::reader::Told;
 use crate::polls::tally_event;
+use crate::problem::Trouble;
 use crate::render::rfc3339;
 
 /// The kinds that a client can filter by.
-pub(crate) const KINDS: [&str; 12] = [
+const KINDS: [&str; 12] = [
     "post.published",
     "post.removed",
     "area.added",
@@ -27,81 +31,96 @@ pub(crate) const KINDS: [&str; 12] = [
 /// The kind that tells how a poll stands. It comes only to who asks for it.
 pub(crate) const TALLY: &str = "poll.tally";
 
-/// Told once at the start: how long a browser waits before it comes back.
-const RETRY_MS: u32 = 1_000;
-
-/// An event, rendered once for all readers.
-#[derive(Debug)]
-pub(super) struct Rendered {
-    pub id: EventId,
-    pub area: Option<i64>,
-    pub poll: Option<i64>,
-    pub kind: &'static str,
-    pub bytes: Bytes,
-}
-
-impl Rendered {
-    /// Renders an event.
-    pub fn new(event: &Event) -> Self {
-        let kind = event.topic.kind();
-        let json = serde_json::to_string(&event_json(event)).unwrap_or_default();
-        let text = format!("id: {}\nevent: {kind}\ndata: {json}\n\n", event.id);
-        Rendered {
-            id: event.id,
-            area: event.topic.area(),
-            poll: event.topic.poll(),
-            kind,
-            bytes: text.into(),
+/// Refuses a kind that there is not, in the field that names it.
+pub(crate) fn check_kind(field: &str, kind: &str) -> Result<(), Trouble> {
+    match KINDS.contains(&kind) {
+        true => Ok(()),
+        false => {
+            let reason = format!("it must be one of {}", KINDS.join(", "));
+            Err(Trouble::field(field, reason))
         }
     }
 }
 
-/// How a poll stands, rendered once for all readers. The message has no id: a client's last event
-/// id stays that of the last event.
+/// Told once at the start: how long a browser waits before it comes back.
+const RETRY_MS: u32 = 1_000;
+
+/// An event, rendered at most once for all readers.
 #[derive(Debug)]
-pub(super) struct RenderedTally {
-    pub poll: i64,
-    pub bytes: Bytes,
+pub(crate) struct Rendered {
+    pub event: Event,
+    bytes: OnceLock<Bytes>,
+}
+
+impl Rendered {
+    /// An event to be rendered when somebody wants it so.
+    pub fn new(event: Event) -> Self {
+        let bytes = OnceLock::new();
+        Rendered { event, bytes }
+    }
+
+    /// Its kind, as clients filter by it.
+    pub fn kind(&self) -> &'static str {
+        self.event.topic.kind()
+    }
+
+    /// As an SSE message.
+    pub fn bytes(&self) -> &Bytes {
+        self.bytes.get_or_init(|| {
+            let (id, kind) = (self.event.id, self.kind());
+            let json = serde_json::to_string(&event_json(&self.event)).unwrap_or_default();
+            format!("id: {id}\nevent: {kind}\ndata: {json}\n\n").into()
+        })
+    }
+}
+
+/// How a poll stands, rendered at most once for all readers. The message has no id: a client's last
+/// event id stays that of the last event.
+#[derive(Debug)]
+pub(crate) struct RenderedTally {
+    pub live: LiveTally,
+    bytes: OnceLock<Bytes>,
 }
 
 impl RenderedTally {
-    /// Renders a tally.
-    pub fn new(live: &LiveTally) -> Self {
-        let json = serde_json::to_string(&tally_event(live)).unwrap_or_default();
-        RenderedTally {
-            poll: live.poll,
-            bytes: format!("event: {TALLY}\ndata: {json}\n\n").into(),
+    /// A tally to be rendered when somebody wants it so.
+    pub fn new(live: LiveTally) -> Self {
+        let bytes = OnceLock::new();
+        RenderedTally { live, bytes }
+    }
+
+    /// As an SSE message.
+    pub fn bytes(&self) -> &Bytes {
+        self.bytes.get_or_init(|| {
+            let json = serde_json::to_string(&tally_event(&self.live)).unwrap_or_default();
+            format!("event: {TALLY}\ndata: {json}\n\n").into()
+        })
+    }
+}
+
+/// What a reader is told, as one SSE message.
+pub(super) fn sse(told: &Told) -> Bytes {
+    match told {
+        Told::Opened(at) => opening(*at),
+        Told::Event(event) => event.bytes().clone(),
+        Told::Tally(tally) => tally.bytes().clone(),
+        Told::Alive => Bytes::from_static(b": alive\n\n"),
+        Told::MovedTo(id) => format!(": alive\nid: {id}\n\n").into(),
+        Told::Gone { oldest } => {
+            format!("event: gone\ndata: {{\"oldest\":\"{oldest}\"}}\n\n").into()
         }
+        // For people who look at it; programs come back by themselves.
+        Told::Over(trouble) => format!(": {}\n\n", trouble.detail).into(),
     }
 }
 
 /// The start of every stream. With `at`, a reader that is cut before its first event knows where
 /// to resume (a message without data only sets the last event id).
-pub(super) fn opening(at: Option<EventId>) -> Bytes {
+fn opening(at: Option<EventId>) -> Bytes {
     match at {
         Some(id) => format!("retry: {RETRY_MS}\nid: {id}\n\n").into(),
         None => format!("retry: {RETRY_MS}\n\n").into(),
     }
-}
-
-/// A sign of life.
-pub(super) fn alive() -> Bytes {
-    Bytes::from_static(b": alive\n\n")
-}
-
-/// A sign of life that moves the client's last event id past events that its filter left out.
-pub(super) fn moved_to(id: EventId) -> Bytes {
-    format!(": alive\nid: {id}\n\n").into()
-}
-
-/// The last thing on a stream, for people who look at it; programs come back by themselves.
-pub(super) fn farewell(why: &str) -> Bytes {
-    format!(": {why}\n\n").into()
-}
-
-/// Says that events after the reader's cursor are no longer kept.
-pub(super) fn gone(oldest: EventId) -> Bytes {
-    format!("event: gone\ndata: {{\"oldest\":\"{oldest}\"}}\n\n").into()
 }
 
 /// An event as the API shows it.
@@ -208,8 +227,8 @@ mod tests {
 
     #[test]
     fn a_message_has_id_kind_and_one_line_of_data() {
-        let rendered = Rendered::new(&published("Agua\ncortada"));
-        let text = std::str::from_utf8(&rendered.bytes).unwrap();
+        let rendered = Rendered::new(published("Agua\ncortada"));
+        let text = std::str::from_utf8(rendered.bytes()).unwrap();
         let expected = "id: 1042-3\nevent: post.published\ndata: {\"id\":\"1042-3\",\
             \"kind\":\"post.published\",\"at\":\"2023-11-14T22:13:20.123Z\",\"area\":3,\"post\":7,\
             \"title\":\"Agua\\ncortada\",\"author\":\"ana\"}\n\n";

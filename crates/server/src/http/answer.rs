@@ -99,7 +99,8 @@ impl<R: IntoResponse> IntoResponse for Positioned<R> {
     }
 }
 
-fn position_headers(headers: &mut HeaderMap, position: &Position) {
+/// Which state an answer was made from.
+pub(crate) fn position_headers(headers: &mut HeaderMap, position: &Position) {
     let Position {
         index,
         term,
@@ -115,7 +116,7 @@ fn position_headers(headers: &mut HeaderMap, position: &Position) {
 }
 
 /// The headers of an answer that no state was asked for: where the node is now.
-pub(super) fn fallback_position(headers: &mut HeaderMap, engine: &Engine) {
+pub(crate) fn fallback_position(headers: &mut HeaderMap, engine: &Engine) {
     if headers.contains_key(headers::INDEX) {
         return;
     }

@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use domain::RequestId;
 use domain::news::queries::AreaRef;
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
@@ -18,6 +18,9 @@ use super::cookies::{INDEX_COOKIE, SESSION_COOKIE, cookie};
 use super::guard::same_site;
 use super::query::Pairs;
 use crate::app::{App, Caller, Freshness};
+use crate::headers::{
+    bad_header, bearer, client_address, header, request_for, request_key, right_cluster,
+};
 use crate::problem::{Kind, Trouble};
 use crate::token::Token;
 use crate::web;
@@ -28,9 +31,6 @@ const JSON_MAX_BYTES: usize = 512 * 1024;
 /// Of a body that is too large, this much is still read, so that the client gets to see the answer
 /// instead of a broken connection.
 const DRAIN_MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// A request id has at most this many characters.
-const REQUEST_KEY_MAX: usize = 128;
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Trouble;
@@ -55,38 +55,16 @@ impl FromRequestParts<App> for Caller {
             seen,
             freshness: freshness(parts)?,
             request: request_id(parts, &[])?,
-            address: address(parts, app.config.trust_forwarded_for),
+            address: address(parts, app),
         })
     }
 }
 
-/// A client that has known the cluster before must not take another one for it: not a node that
-/// lost its disk and founded one of its own, at the same address.
-fn right_cluster(headers: &HeaderMap, app: &App) -> Result<(), Trouble> {
-    let Some(meant) = header(headers, headers::CLUSTER)? else {
-        return Ok(());
-    };
-    let own = app.engine.cluster();
-    if meant == own {
-        return Ok(());
-    }
-    let detail = format!("this node belongs to the cluster {own}, not to the one that is meant");
-    Err(Trouble::new(Kind::WrongCluster, detail))
-}
-
-/// The token in `Authorization`. Anything else there is an error, not an anonymous request.
-fn bearer(headers: &HeaderMap) -> Result<Option<Token>, Trouble> {
-    let Some(value) = headers.get(AUTHORIZATION) else {
-        return Ok(None);
-    };
-    let text = value.to_str().unwrap_or_default();
-    let token = match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Token::parse(token.trim())
-        }
-        _ => None,
-    };
-    token.map(Some).ok_or_else(Trouble::not_signed_in)
+/// Where a request comes from.
+fn address(parts: &Parts, app: &App) -> IpAddr {
+    let peer = parts.extensions.get::<PeerAddress>();
+    let peer = peer.map(|PeerAddress(peer)| peer.ip());
+    client_address(&parts.headers, peer, app.config.trust_forwarded_for)
 }
 
 fn freshness(parts: &Parts) -> Result<Option<Freshness>, Trouble> {
@@ -99,65 +77,15 @@ fn freshness(parts: &Parts) -> Result<Option<Freshness>, Trouble> {
 
 /// The request id, if the client made one, for a request with this body.
 fn request_id(parts: &Parts, body: &[&[u8]]) -> Result<Option<RequestId>, Trouble> {
-    let Some(key) = header(&parts.headers, headers::IDEMPOTENCY_KEY)? else {
+    let Some(key) = request_key(&parts.headers)? else {
         return Ok(None);
     };
-    let fits = (1..=REQUEST_KEY_MAX).contains(&key.len());
-    if !fits || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(bad_header(headers::IDEMPOTENCY_KEY));
-    }
-    let mut hasher = blake3::Hasher::new();
     let about = [
         parts.method.as_str().as_bytes(),
         parts.uri.path().as_bytes(),
     ];
-    for part in about.iter().chain(body) {
-        // The length before each part keeps two different requests from looking the same.
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut fingerprint = [0; 16];
-    hasher.finalize_xof().fill(&mut fingerprint);
-    Ok(Some(RequestId {
-        key: key.to_owned(),
-        fingerprint,
-    }))
-}
-
-fn header<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&'a str>, Trouble> {
-    let text = headers
-        .get(name)
-        .map(|value| value.to_str().map_err(|_| bad_header(name)));
-    text.transpose()
-}
-
-fn bad_header(name: &str) -> Trouble {
-    Trouble::new(
-        Kind::Malformed,
-        format!("the header {name} is not what it must be"),
-    )
-}
-
-/// Where a request comes from. A proxy appends the address it saw to `X-Forwarded-For`.
-fn address(parts: &Parts, trust_forwarded_for: bool) -> IpAddr {
-    let peer = parts
-        .extensions
-        .get::<PeerAddress>()
-        .map(|PeerAddress(peer)| peer.ip());
-    let forwarded = || {
-        let last = parts
-            .headers
-            .get_all("x-forwarded-for")
-            .iter()
-            .next_back()?;
-        last.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
-    };
-    let told = if trust_forwarded_for {
-        forwarded()
-    } else {
-        None
-    };
-    told.or(peer).unwrap_or(IpAddr::from([0, 0, 0, 0]))
+    let content = about.iter().chain(body);
+    Ok(Some(request_for(key.to_owned(), content)))
 }
 
 /// A body that a route takes as JSON.

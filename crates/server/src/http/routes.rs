@@ -12,6 +12,8 @@ mod polls;
 mod posts;
 mod system;
 
+pub(crate) use lottery_path::{AgencyPath, LotteryPath, lottery_id};
+
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -64,6 +66,7 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(keys::get, keys::put, keys::delete))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))
+        .routes(routes!(cluster::elections))
         .routes(routes!(cluster::token))
         .routes(routes!(cluster::remove_node))
         .routes(routes!(system::version))

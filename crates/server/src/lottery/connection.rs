@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, info, warn};
 
-use super::counter::{Asked, Batch, Counter, Stored};
+use super::counter::{Asked, Batch, Counter, Once, Stored};
 use super::packets::Packets;
 
 /// A connection.
@@ -94,7 +94,7 @@ impl Connection {
                 let batch = Batch {
                     agency,
                     bets: &bets,
-                    once: None,
+                    once: self.counter.own_id(),
                 };
                 respond(&self.store_batch(&batch).await)
             }
@@ -107,7 +107,7 @@ impl Connection {
                 let batch = Batch {
                     agency,
                     bets: &bets,
-                    once: Some((id, content(body))),
+                    once: Some(Once::Agency(id, content(body))),
                 };
                 match self.store_batch(&batch).await {
                     Stored::Yes(Some(stored)) if receipt => Next::Answer(Answer::Receipt(stored)),
@@ -123,7 +123,7 @@ impl Connection {
         let batch = Batch {
             agency,
             bets: std::slice::from_ref(bet),
-            once: None,
+            once: self.counter.own_id(),
         };
         let stored = self.counter.store(&batch).await;
         let Bet {

@@ -2,7 +2,7 @@
 //! became of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use api::lottery_packets as packets;
@@ -30,14 +30,28 @@ pub(super) struct Counter {
     /// The lottery that is served now as far as this node knows; [`NONE`] if it was never opened.
     /// Events keep it. A node may lag, so the rules are told that the current one is meant.
     current: AtomicI64,
+    /// The random part of this door's own request ids.
+    door: String,
+    /// How many of them there are.
+    packets: AtomicU64,
 }
 
 /// Bets that are stored together or not at all.
 pub(super) struct Batch<'a> {
     pub agency: u32,
     pub bets: &'a [packets::Bet<'a>],
-    /// The agency's request id and what it is about, if a repetition must change nothing.
-    pub once: Option<(&'a str, &'a [u8])>,
+    /// By what a repetition of it is known, if it is.
+    pub once: Option<Once<'a>>,
+}
+
+/// A request id, under which bets are stored once, however often they are proposed.
+#[derive(Clone, Copy)]
+pub(super) enum Once<'a> {
+    /// The agency's, and what it is about.
+    Agency(&'a str, &'a [u8]),
+    /// The door's own, for a packet without one: so the door can propose it to the next leader when
+    /// the one before was lost with it. An agency that sends the packet again gets another.
+    Door(u64),
 }
 
 /// What became of a change.
@@ -68,12 +82,22 @@ pub(super) enum Asked {
 }
 
 impl Counter {
-    pub fn new(engine: Engine, config: LotteryConfig) -> Self {
+    /// `door` is unlike that of any other door that was ever opened.
+    pub fn new(engine: Engine, config: LotteryConfig, door: [u8; 16]) -> Self {
         Counter {
             engine,
             config,
             current: AtomicI64::new(NONE),
+            door: format!("{:032x}", u128::from_be_bytes(door)),
+            packets: AtomicU64::new(0),
         }
+    }
+
+    /// A request id for a packet that has none. It costs every node a row, so the leader goes
+    /// without: if it dies, its door and the agency's connection die with it.
+    pub fn own_id(&self) -> Option<Once<'static>> {
+        let leads = self.engine.is_leading();
+        (!leads).then(|| Once::Door(self.packets.fetch_add(1, Ordering::Relaxed)))
     }
 
     pub fn allowed(&self) -> &Allowed {
@@ -173,9 +197,25 @@ impl Counter {
         let request = |lottery| {
             batch
                 .once
-                .map(|once| request_id(lottery, batch.agency, once))
+                .map(|once| self.request_id(lottery, batch.agency, once))
         };
-        self.change(&action, &request).await
+        let own = matches!(batch.once, Some(Once::Door(_)));
+        self.change(&action, &request, own).await
+    }
+
+    /// An agency's request id is its own, and that of one lottery: the same file may be sent to
+    /// the next one.
+    fn request_id(&self, lottery: i64, agency: u32, once: Once<'_>) -> RequestId {
+        let mut fingerprint = [0; 16];
+        let key = match once {
+            Once::Agency(id, about) => {
+                let hash = blake3::hash(about);
+                fingerprint.copy_from_slice(&hash.as_bytes()[..16]);
+                format!("lottery/{lottery}/{agency}/{id}")
+            }
+            Once::Door(number) => format!("door/{lottery}/{}/{number}", self.door),
+        };
+        RequestId { key, fingerprint }
     }
 
     /// Closes an agency. Closing twice is closing once, so an unknown outcome is tried again.
@@ -187,7 +227,7 @@ impl Counter {
         };
         let until = Instant::now() + self.config.limits.patience;
         loop {
-            match self.change(&action, &|_| None).await {
+            match self.change(&action, &|_| None, false).await {
                 Stored::Unknown(_) if Instant::now() < until => {}
                 stored => return stored,
             }
@@ -195,11 +235,13 @@ impl Counter {
     }
 
     /// Has a change of the current lottery made. When it is refused, or was made before, and
-    /// another lottery has been opened meanwhile, it is meant for that one.
+    /// another lottery has been opened meanwhile, it is meant for that one; but what was made
+    /// before under an id of the door's own (`own`) was made by this very call.
     async fn change(
         &self,
         action: &(impl Fn(i64) -> Action + Sync),
         request: &(impl Fn(i64) -> Option<RequestId> + Sync),
+        own: bool,
     ) -> Stored {
         let mut lottery = self.current();
         if lottery == NONE {
@@ -217,8 +259,8 @@ impl Counter {
             };
             let stored = match self.propose(proposal).await {
                 // A repetition may be of what the lottery before was sent.
-                Ok(Ok((reply, true))) => Stored::Yes(receipt(lottery, &reply)),
-                Ok(Ok((reply, false))) => return Stored::Yes(receipt(lottery, &reply)),
+                Ok(Ok((reply, true))) if !own => Stored::Yes(receipt(lottery, &reply)),
+                Ok(Ok((reply, _))) => return Stored::Yes(receipt(lottery, &reply)),
                 Ok(Err(rejection)) if is_over(&rejection) => Stored::No(reason(&rejection)),
                 Ok(Err(rejection)) => return Stored::No(reason(&rejection)),
                 Err(stored) => return stored,
@@ -341,18 +383,6 @@ fn owned(bet: &packets::Bet<'_>) -> domain::lottery::Bet {
         document: bet.document.to_owned(),
         birthdate: bet.birthdate.to_owned(),
         number: bet.number,
-    }
-}
-
-/// An agency's request id is its own, and that of one lottery: the same file may be sent to the
-/// next one.
-fn request_id(lottery: i64, agency: u32, (id, about): (&str, &[u8])) -> RequestId {
-    let hash = blake3::hash(about);
-    let mut fingerprint = [0; 16];
-    fingerprint.copy_from_slice(&hash.as_bytes()[..16]);
-    RequestId {
-        key: format!("lottery/{lottery}/{agency}/{id}"),
-        fingerprint,
     }
 }
 

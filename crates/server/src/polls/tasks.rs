@@ -36,7 +36,7 @@ pub(crate) async fn follow_tallies(app: App, stopping: CancellationToken) {
         }
         let changed = told.changed(&app.engine).await;
         if !changed.is_empty() {
-            app.hub.tell_tallies(told.applied, &changed);
+            app.hub.tell_tallies(told.applied, changed);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The kinds of problems. Their names are part of the API and never change.
 
 use maud::{DOCTYPE, Markup, html};
+use tonic::Code;
 
 /// What went wrong, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,9 @@ pub(crate) enum Kind {
     PollClosed,
     NotAVoter,
     ResultHidden,
+    HistoryGone,
+    Cut,
+    Deadline,
 }
 
 /// What there is to say about a kind.
@@ -50,6 +54,8 @@ struct Facts {
     name: &'static str,
     /// The HTTP status.
     status: u16,
+    /// The gRPC code. UNAVAILABLE is for what did nothing: clients send that again by themselves.
+    code: Code,
     title: &'static str,
     /// What to do about it.
     advice: &'static str,
@@ -66,6 +72,16 @@ impl Kind {
         self.facts().status
     }
 
+    /// Its name, for programs.
+    pub fn name(self) -> &'static str {
+        self.facts().name
+    }
+
+    /// The gRPC code.
+    pub fn code(self) -> Code {
+        self.facts().code
+    }
+
     /// One title a kind.
     pub fn title(self) -> &'static str {
         self.facts().title
@@ -77,11 +93,12 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 36] = [
+static FACTS: [Facts; 39] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
         status: 400,
+        code: Code::InvalidArgument,
         title: "The request cannot be read",
         advice: "The body is not JSON in UTF-8, or a header or the query is not what it must be.",
     },
@@ -89,6 +106,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::NotSignedIn,
         name: "not-signed-in",
         status: 401,
+        code: Code::Unauthenticated,
         title: "Not signed in",
         advice: "Open a session with POST /v1/sessions and send its token as Authorization: \
                  Bearer.",
@@ -97,6 +115,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::SessionExpired,
         name: "session-expired",
         status: 401,
+        code: Code::Unauthenticated,
         title: "The session has expired",
         advice: "Open a new one with POST /v1/sessions.",
     },
@@ -104,6 +123,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::WrongCredentials,
         name: "wrong-credentials",
         status: 401,
+        code: Code::Unauthenticated,
         title: "Wrong name or password",
         advice: "Nobody of that name has that password.",
     },
@@ -111,6 +131,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Forbidden,
         name: "forbidden",
         status: 403,
+        code: Code::PermissionDenied,
         title: "Not allowed",
         advice: "Only an administrator, or the author, may do this.",
     },
@@ -118,6 +139,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::CrossSite,
         name: "cross-site",
         status: 403,
+        code: Code::PermissionDenied,
         title: "Sent from another site",
         advice: "A browser sent a change that did not start on a page of this site.",
     },
@@ -125,6 +147,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::NotFound,
         name: "not-found",
         status: 404,
+        code: Code::NotFound,
         title: "There is no such thing",
         advice: "It never existed or was removed, or the path is not part of the API.",
     },
@@ -132,6 +155,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::MethodNotAllowed,
         name: "method-not-allowed",
         status: 405,
+        code: Code::Unimplemented,
         title: "The method is not allowed here",
         advice: "The Allow header names those that are.",
     },
@@ -139,6 +163,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::RequestTimeout,
         name: "request-timeout",
         status: 408,
+        code: Code::DeadlineExceeded,
         title: "The request took too long to arrive",
         advice: "Send it again; nothing was done.",
     },
@@ -146,6 +171,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Taken,
         name: "taken",
         status: 409,
+        code: Code::AlreadyExists,
         title: "The name is taken",
         advice: "Choose another; upper and lower case count as the same.",
     },
@@ -153,6 +179,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::RequestConflict,
         name: "request-conflict",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The request id was used before",
         advice: "An Idempotency-Key belongs to one request: a different one needs another key.",
     },
@@ -160,6 +187,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::LastAdministrator,
         name: "last-administrator",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The last administrator stays",
         advice: "Make somebody else an administrator first.",
     },
@@ -167,6 +195,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::PasswordChanged,
         name: "password-changed",
         status: 409,
+        code: Code::Aborted,
         title: "The password has changed meanwhile",
         advice: "Start again with the password of now.",
     },
@@ -174,6 +203,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::LimitReached,
         name: "limit-reached",
         status: 409,
+        code: Code::ResourceExhausted,
         title: "There are too many already",
         advice: "Remove what is no longer needed first.",
     },
@@ -181,6 +211,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::MembershipRefused,
         name: "membership-refused",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The change of nodes was refused",
         advice: "It would leave the cluster without a working majority; the detail says why.",
     },
@@ -188,6 +219,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::AgencyClosed,
         name: "agency-closed",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The agency has closed",
         advice: "Nothing was stored. An agency that has closed takes no more bets in this lottery.",
     },
@@ -195,6 +227,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::AgenciesOpen,
         name: "agencies-open",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "Not all agencies have closed",
         advice: "Nothing was drawn. Wait for them, or close those that will not come.",
     },
@@ -202,6 +235,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::AlreadyDrawn,
         name: "already-drawn",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The lottery has been drawn",
         advice: "There is one draw in a lottery; open another lottery for another.",
     },
@@ -209,6 +243,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::NotDrawn,
         name: "not-drawn",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The lottery has not been drawn",
         advice: "There are no winners yet. Wait for the event lottery.drawn, or ask again later.",
     },
@@ -216,6 +251,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::TooLarge,
         name: "too-large",
         status: 413,
+        code: Code::ResourceExhausted,
         title: "The request is too large",
         advice: "The detail says how much is accepted.",
     },
@@ -223,6 +259,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::UnsupportedMediaType,
         name: "unsupported-media-type",
         status: 415,
+        code: Code::Unimplemented,
         title: "The body's type is not accepted here",
         advice: "Send JSON, with Content-Type: application/json.",
     },
@@ -230,6 +267,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Invalid,
         name: "invalid",
         status: 422,
+        code: Code::InvalidArgument,
         title: "A field is not valid",
         advice: "The list of errors names the fields and what is wrong with them.",
     },
@@ -237,6 +275,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::TooManyAttempts,
         name: "too-many-attempts",
         status: 429,
+        code: Code::ResourceExhausted,
         title: "Too many attempts",
         advice: "Wait as long as Retry-After says.",
     },
@@ -244,6 +283,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Internal,
         name: "internal",
         status: 500,
+        code: Code::Internal,
         title: "The node failed",
         advice: "This should not happen; the log of the node says more.",
     },
@@ -251,6 +291,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Busy,
         name: "busy",
         status: 503,
+        code: Code::Unavailable,
         title: "Busy",
         advice: "Nothing was done. Try again after the time that Retry-After says.",
     },
@@ -258,6 +299,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::NoLeader,
         name: "no-leader",
         status: 503,
+        code: Code::Unavailable,
         title: "There is no leader",
         advice: "Nothing was done. An election takes about a second; if it stays so, fewer than \
                  half of the nodes can be reached.",
@@ -266,6 +308,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Behind,
         name: "behind",
         status: 503,
+        code: Code::Unavailable,
         title: "This node is behind",
         advice: "It has not seen yet what you have seen; ask another node, or again.",
     },
@@ -273,6 +316,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::OutcomeUnknown,
         name: "outcome-unknown",
         status: 503,
+        code: Code::DeadlineExceeded,
         title: "The outcome is unknown",
         advice: "The change may or may not have happened. Send it again with the same \
                  Idempotency-Key: it will not happen twice.",
@@ -281,6 +325,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Stopping,
         name: "stopping",
         status: 503,
+        code: Code::Unavailable,
         title: "This node is stopping",
         advice: "Nothing was done. Ask another node.",
     },
@@ -288,6 +333,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::DiskFull,
         name: "disk-full",
         status: 507,
+        code: Code::ResourceExhausted,
         title: "The disk is full",
         advice: "Nothing was done. Reading goes on; writing works again once there is space.",
     },
@@ -295,6 +341,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::WrongCluster,
         name: "wrong-cluster",
         status: 421,
+        code: Code::FailedPrecondition,
         title: "This node belongs to another cluster",
         advice: "Nothing was done. A node that lost its data and was started without the token \
                  has founded a cluster of its own: stop it, empty its data directory, join it.",
@@ -303,6 +350,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::Outvoted,
         name: "outvoted",
         status: 503,
+        code: Code::Unavailable,
         title: "The state of this node differs from the others'",
         advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
                  data directory away and joins it anew.",
@@ -311,6 +359,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::PollNotOpen,
         name: "poll-not-open",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The poll has not opened yet",
         advice: "Vote again after its opening, which the detail names.",
     },
@@ -318,6 +367,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::PollClosed,
         name: "poll-closed",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "The poll is closed",
         advice: "What was cast before counts, and nothing changes it any more.",
     },
@@ -325,6 +375,7 @@ static FACTS: [Facts; 36] = [
         kind: Kind::NotAVoter,
         name: "not-a-voter",
         status: 403,
+        code: Code::PermissionDenied,
         title: "The poll is for others",
         advice: "Only the members on its list may vote.",
     },
@@ -332,8 +383,35 @@ static FACTS: [Facts; 36] = [
         kind: Kind::ResultHidden,
         name: "result-hidden",
         status: 409,
+        code: Code::FailedPrecondition,
         title: "There is no result to show yet",
         advice: "Ask again after the poll's close.",
+    },
+    Facts {
+        kind: Kind::HistoryGone,
+        name: "history-gone",
+        status: 410,
+        code: Code::OutOfRange,
+        title: "The history is gone",
+        advice: "What happened after that cursor is no longer kept: read how things are now, and \
+                 follow what happens from now on.",
+    },
+    Facts {
+        kind: Kind::Cut,
+        name: "cut",
+        status: 503,
+        code: Code::Aborted,
+        title: "The stream was cut",
+        advice: "It was read too slowly, or this node itself missed something. Come back with the \
+                 last cursor: nothing is lost.",
+    },
+    Facts {
+        kind: Kind::Deadline,
+        name: "deadline",
+        status: 504,
+        code: Code::DeadlineExceeded,
+        title: "The deadline has passed",
+        advice: "Nothing was done. Ask again, and wait longer.",
     },
 ];
 
@@ -352,8 +430,11 @@ pub(crate) fn page() -> Markup {
                 main {
                     h1 { "What an answer of Consorcio's API can say is wrong" }
                     dl {
-                        @for Facts { kind, name, status, title, advice } in &FACTS {
-                            dt id=(name) { code { (kind.uri()) } " · " (status) " · " (title) }
+                        @for Facts { kind, name, status, code, title, advice } in &FACTS {
+                            dt id=(name) {
+                                code { (kind.uri()) } " · " (status) " · gRPC "
+                                (grpc_name(*code)) " · " (title)
+                            }
                             dd { (advice) }
                         }
                     }
@@ -361,6 +442,18 @@ pub(crate) fn page() -> Markup {
             }
         }
     }
+}
+
+/// The code as gRPC's documentation writes it.
+fn grpc_name(code: Code) -> String {
+    let mut name = String::new();
+    for letter in format!("{code:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
 }
 
 #[cfg(test)]
@@ -372,6 +465,7 @@ mod tests {
         for (number, facts) in FACTS.iter().enumerate() {
             assert_eq!(facts.kind as usize, number, "{}", facts.name);
             assert!((400..600).contains(&facts.status), "{}", facts.name);
+            assert_ne!(facts.code, Code::Ok, "{}", facts.name);
         }
         let mut names: Vec<&str> = FACTS.iter().map(|facts| facts.name).collect();
         names.sort_unstable();

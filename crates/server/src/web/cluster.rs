@@ -1,5 +1,7 @@
 //! The control room: which nodes there are, how they are, and who leads.
 
+mod elections;
+
 use axum::response::Response;
 use domain::accounts::Member;
 use engine::{ClusterStatus, NodeStatus, Role, Served};
@@ -71,6 +73,7 @@ fn page(
             (visit.t("mandato", "term")) " " (cluster.term) " · "
             (visit.t("índice confirmado", "committed index")) " " (cluster.committed)
         }
+        (elections::list(visit))
         @if me.administrator { (token_form(visit)) }
     };
     // A page with a secret or a problem stays as it is.
@@ -145,6 +148,13 @@ fn node_card(visit: &Visit, cluster: &ClusterStatus, node: &NodeStatus, admin: b
                     (node.applied)
                     @if behind > 0 { " (−" (behind) ")" }
                 }
+                dt { (visit.t("Registro", "Log")) }
+                dd {
+                    (node.last_log)
+                    @if let Some(lag @ 1..) = node.lag { " (−" (lag) ")" }
+                }
+                dt { (visit.t("Votó a", "Voted for")) }
+                dd { (node.voted_for.as_deref().unwrap_or("–")) }
                 dt { (visit.t("Huella", "State hash")) }
                 dd { code { (short(&node.state_hash)) } }
                 dt { (visit.t("Temas", "Areas")) }

@@ -45,6 +45,8 @@ pub(super) enum Live {
     Poll(i64),
     /// Every so many milliseconds.
     Every(u32),
+    /// When something happens, and every so many milliseconds: what has no events is counted.
+    Counting(u32),
 }
 
 /// A page of a visit.
@@ -76,6 +78,7 @@ fn live(live: Live, position: Option<&Position>) -> [Option<String>; 4] {
         Live::Events(area) => [after, area.map(|area| area.to_string()), None, None],
         Live::Poll(poll) => [after, None, None, Some(poll.to_string())],
         Live::Every(ms) => [None, None, Some(ms.to_string()), None],
+        Live::Counting(ms) => [after, None, Some(ms.to_string()), None],
         Live::No => [None, None, None, None],
     }
 }
@@ -139,6 +142,9 @@ fn header(visit: &Visit, frame: &Frame<'_>) -> Markup {
                     }
                     a href="/polls" aria-current=[here("polls")] {
                         (visit.t("Votaciones", "Polls"))
+                    }
+                    a href="/lotteries" aria-current=[here("lotteries")] {
+                        (visit.t("Loterías", "Lotteries"))
                     }
                     @if administrator {
                         a href="/members" aria-current=[here("members")] {

@@ -74,6 +74,9 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::PollClosed => "La votación está cerrada",
         Kind::NotAVoter => "Esta votación es para otras personas",
         Kind::ResultHidden => "Todavía no hay resultado que mostrar",
+        Kind::HistoryGone => "Esa historia ya no se conserva",
+        Kind::Cut => "La transmisión se ha cortado",
+        Kind::Deadline => "Se ha agotado el plazo",
     }
 }
 

@@ -1,6 +1,8 @@
 //! Several nodes, seen from their front doors.
 
+use api::types::Doors;
 use serde_json::{Value, json};
+use server::Config;
 
 use crate::site::{Ask, PASSWORD, Site, Stream, config, until};
 
@@ -257,4 +259,58 @@ async fn whoever_means_another_cluster_is_refused_and_nothing_is_done() {
     }
     assert_eq!(ask("POST", "/v1/accounts", &own).await.status, 201);
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_tell_where_their_other_doors_are_and_what_elections_they_remember() {
+    let with_doors = |node: &str| Config {
+        doors: Doors {
+            redis: Some(format!("{node}.invalid:6379")),
+            lottery: Some(format!("{node}.invalid:12345")),
+            ..Doors::default()
+        },
+        ..config()
+    };
+    let first = Site::with(with_doors("n1")).await;
+    let second = Site::node("n2", Some(&first), with_doors("n2")).await;
+    for site in [&first, &second] {
+        until("both doors are known", || async {
+            let cluster = site.get("/v1/cluster", None).await.json();
+            let door = |node: usize| cluster["nodes"][node]["doors"].clone();
+            let doors = |node: &str| {
+                json!({
+                    "redis": format!("{node}.invalid:6379"),
+                    "grpc": null,
+                    "lottery": format!("{node}.invalid:12345"),
+                })
+            };
+            door(0) == doors("n1") && door(1) == doors("n2")
+        })
+        .await;
+    }
+    let cluster = second.get("/v1/cluster", None).await.json();
+    for node in cluster["nodes"].as_array().unwrap() {
+        assert_eq!(node["voted_for"], "n1", "{node}");
+        assert_eq!(node["term"], cluster["term"]);
+        assert!(
+            node["last_log"].as_u64() >= node["applied"].as_u64(),
+            "{node}"
+        );
+        assert!(node["lag"].is_u64() && node["purged"].is_u64(), "{node}");
+    }
+    let told = second.get("/v1/cluster/elections", None).await.json();
+    assert_eq!(told["silent"], json!([]));
+    let elections = told["elections"].as_array().unwrap();
+    let of = |node: &str, event: &str| {
+        let mut all = elections.iter();
+        all.find(|e| e["node"] == node && e["event"] == event)
+            .unwrap_or_else(|| panic!("{node} {event} in {told}"))
+    };
+    assert_eq!(of("n1", "stood")["cause"], "founded");
+    assert_eq!(of("n1", "leads")["who"], "n1");
+    assert_eq!(of("n2", "leads")["who"], "n1");
+    assert_eq!(of("n2", "leads")["cause"], Value::Null);
+    assert_eq!(of("n2", "started")["term"], 0);
+    second.stop().await;
+    first.stop().await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::site::{Answer, Ask, Site, Stream};
 
 /// A bet as the API takes it.
-fn bet(document: &str, number: i64) -> Value {
+pub fn bet(document: &str, number: i64) -> Value {
     json!({
         "first_name": "Ana", "last_name": "Pérez", "document": document,
         "birthdate": "1999-03-17", "number": number,
@@ -14,7 +14,7 @@ fn bet(document: &str, number: i64) -> Value {
 }
 
 /// A site with an administrator and an open lottery.
-async fn opened(new: &Value) -> (Site, String) {
+pub async fn opened(new: &Value) -> (Site, String) {
     let site = Site::start().await;
     let admin = site.admin().await;
     let made = site.post("/v1/lotteries", Some(&admin), new).await;
@@ -26,12 +26,12 @@ async fn opened(new: &Value) -> (Site, String) {
     (site, admin)
 }
 
-async fn store(site: &Site, admin: &str, agency: u32, bets: &[Value]) -> Answer {
+pub async fn store(site: &Site, admin: &str, agency: u32, bets: &[Value]) -> Answer {
     let body = json!({ "agency": agency, "bets": bets });
     site.post("/v1/lotteries/1/bets", Some(admin), &body).await
 }
 
-async fn close(site: &Site, admin: &str, agency: u32) -> Answer {
+pub async fn close(site: &Site, admin: &str, agency: u32) -> Answer {
     let path = format!("/v1/lotteries/1/agencies/{agency}/close");
     site.send(Ask::new("POST", &path).token(Some(admin))).await
 }
@@ -41,7 +41,7 @@ fn hash(value: &Value) -> [u8; 32] {
     std::array::from_fn(|at| u8::from_str_radix(&text[2 * at..2 * at + 2], 16).unwrap())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

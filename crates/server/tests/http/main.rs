@@ -10,6 +10,7 @@ mod feeds;
 mod hits;
 mod keys;
 mod lotteries;
+mod lottery_pages;
 mod news;
 mod overload;
 mod poll_pages;

@@ -17,7 +17,7 @@ pub const ADMIN_PASSWORD: &str = "la llave del local";
 pub const PASSWORD: &str = "una frase larga";
 
 /// Longer than anything takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A node with its front door.
 pub struct Site {

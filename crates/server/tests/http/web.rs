@@ -213,6 +213,15 @@ async fn a_visitor_signs_up_writes_reads_and_leaves() {
         assert_eq!(page.status, 200, "{path}");
         is_a_good_page(&page, "es");
     }
+    let control = ana.get("/cluster").await;
+    let control = control.text();
+    for said in [
+        "Elecciones, según n1",
+        "n1 dirige: se fundó el clúster",
+        "Votó a",
+    ] {
+        assert!(control.contains(said), "{said} is missing: {control}");
+    }
     assert_eq!(ana.post("/areas/1/posts/1/delete", "").await.status, 303);
     assert!(
         ana.get("/areas/1")

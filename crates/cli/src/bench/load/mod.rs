@@ -1,4 +1,5 @@
-//! The load generator: many connections, one thread, one request under way on each.
+//! The load generator: many connections, one thread, one request under way on each, or as many as
+//! the depth of its pipeline says.
 //!
 //! It shares the processor with what it measures, so a request costs it little: bytes are written
 //! into a buffer that is reused, sent with one system call, received with another, and an answer
@@ -7,7 +8,9 @@
 
 pub mod grpc;
 pub mod http;
+pub mod redis;
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -102,6 +105,16 @@ pub fn drive<C: Client>(
     clients: Vec<C>,
     until: Until,
 ) -> anyhow::Result<Measured> {
+    drive_deep(addresses, clients, 1, until)
+}
+
+/// The same with `depth` requests under way on each connection, whose answers come in order.
+pub fn drive_deep<C: Client>(
+    addresses: &[SocketAddr],
+    clients: Vec<C>,
+    depth: usize,
+    until: Until,
+) -> anyhow::Result<Measured> {
     let mut poll = Poll::new()?;
     let mut connections = Vec::new();
     for (number, client) in clients.into_iter().enumerate() {
@@ -113,7 +126,8 @@ pub fn drive<C: Client>(
     }
     let mut run = Run::new(until);
     for connection in &mut connections {
-        run.ask_next(connection)?;
+        (0..depth).for_each(|_| run.ask_next(connection));
+        connection.send()?;
     }
     let mut events = Events::with_capacity(connections.len().max(1));
     while !run.is_over() {
@@ -136,8 +150,8 @@ struct Connection<C> {
     client: C,
     input: Vec<u8>,
     output: Vec<u8>,
-    /// The request under way, and when it was sent.
-    asked: Option<(u64, Instant)>,
+    /// The requests under way, and when each was sent.
+    asked: VecDeque<(u64, Instant)>,
 }
 
 impl<C: Client> Connection<C> {
@@ -154,7 +168,7 @@ impl<C: Client> Connection<C> {
             client,
             input: Vec::new(),
             output,
-            asked: None,
+            asked: VecDeque::new(),
         })
     }
 
@@ -253,13 +267,16 @@ impl Run {
         connection: &mut Connection<C>,
         answer: Answer,
     ) -> anyhow::Result<()> {
-        let (number, sent) = connection.asked.take().context("an answer to no request")?;
+        let (number, sent) = connection
+            .asked
+            .pop_front()
+            .context("an answer to no request")?;
         self.heard = Instant::now();
         match answer {
             Answer::Done => {
                 self.refused_in_a_row = 0;
                 self.count(sent);
-                self.ask_next(connection)
+                self.ask_next(connection);
             }
             Answer::Refused(words) => {
                 self.measured.refused += 1;
@@ -268,9 +285,10 @@ impl Run {
                 if self.refused_in_a_row > REFUSALS_MAX || self.measured.done == 0 {
                     bail!("a write was refused: {first}");
                 }
-                self.ask(connection, number)
+                self.ask(connection, number);
             }
         }
+        Ok(())
     }
 
     fn count(&mut self, sent: Instant) {
@@ -286,19 +304,18 @@ impl Run {
         }
     }
 
-    fn ask_next<C: Client>(&mut self, connection: &mut Connection<C>) -> anyhow::Result<()> {
+    fn ask_next<C: Client>(&mut self, connection: &mut Connection<C>) {
         let number = self.asked;
         if matches!(self.until, Until::Done(count) if number >= count) {
-            return Ok(());
+            return;
         }
         self.asked += 1;
-        self.ask(connection, number)
+        self.ask(connection, number);
     }
 
-    fn ask<C: Client>(&self, connection: &mut Connection<C>, number: u64) -> anyhow::Result<()> {
+    fn ask<C: Client>(&self, connection: &mut Connection<C>, number: u64) {
         connection.client.ask(number, &mut connection.output);
-        connection.asked = Some((number, Instant::now()));
-        connection.send()
+        connection.asked.push_back((number, Instant::now()));
     }
 
     fn give_up_on_silence(&self) -> anyhow::Result<()> {
@@ -317,8 +334,13 @@ const KEYS: u64 = 100_000;
 
 /// The key of a write: always as long.
 pub fn key(number: u64) -> [u8; 10] {
+    key_of(number % KEYS)
+}
+
+/// The key with this number.
+pub fn key_of(number: u64) -> [u8; 10] {
     let mut key = *b"k000000000";
-    let mut rest = number % KEYS;
+    let mut rest = number;
     for digit in key.iter_mut().rev() {
         if rest == 0 {
             break;

@@ -105,6 +105,43 @@ fn a_call_with_a_message_is_done_and_one_without_is_refused() {
 }
 
 #[test]
+fn a_pipeline_keeps_its_depth_and_every_request_is_answered_once() {
+    let mut request = Vec::new();
+    let mut client = redis::Keys::new(redis::Operation::Set, 10);
+    client.ask(0, &mut request);
+    let address = serve(request.len(), |_| b"+OK\r\n");
+    let clients = (0..4)
+        .map(|_| redis::Keys::new(redis::Operation::Set, 10))
+        .collect();
+    let measured = drive_deep(&[address], clients, 16, Until::Done(1000)).unwrap();
+    assert_eq!((measured.done, measured.refused), (1000, 0));
+}
+
+#[test]
+fn replies_of_redis_are_taken_whole() {
+    use redis::{Reply, reply};
+    let cases: [(&[u8], Reply<'_>); 6] = [
+        (b"+OK\r\n", Reply::Line(b"OK")),
+        (b":12\r\n", Reply::Line(b"12")),
+        (b"-ERR no\r\n", Reply::Line(b"-ERR no")),
+        (b"$5\r\nhe\r\nl\r\n", Reply::Bulk(b"he\r\nl")),
+        (b"$-1\r\n", Reply::Nil),
+        (b"*2\r\n$1\r\na\r\n*1\r\n:1\r\n", Reply::Array),
+    ];
+    for (bytes, expected) in cases {
+        for cut in 0..bytes.len() {
+            assert_eq!(
+                reply(&bytes[..cut]).unwrap(),
+                None,
+                "{bytes:?} cut at {cut}"
+            );
+        }
+        assert_eq!(reply(bytes).unwrap(), Some((bytes.len(), expected)));
+    }
+    assert!(reply(b"HTTP/1.1 400\r\n").is_err());
+}
+
+#[test]
 fn keys_and_values_differ() {
     assert_eq!(&key(0), b"k000000000");
     assert_eq!(&key(123_456), b"k000023456");

@@ -61,7 +61,8 @@ impl Watchers {
     /// Notes what arrives until the last probe was cast and is everywhere.
     pub fn follow(&mut self, progress: &Progress) -> anyhow::Result<()> {
         let arrived = &mut self.arrived;
-        self.streams.follow(progress, |watcher, bytes, now| {
+        let all = self.streams.count();
+        self.streams.follow(progress, all, |watcher, bytes, now| {
             let Some(seen) = watcher.take(bytes) else {
                 return 0;
             };

@@ -46,4 +46,21 @@ impl Slot {
     pub fn value(&self) -> &[u8] {
         &self.bytes[usize::from(self.name_length)..]
     }
+
+    /// Puts another value in the place of the old one; `length` is that of the whole row then.
+    pub fn overwrite(&mut self, value: &[&[u8]], length: usize) {
+        let at = usize::from(self.name_length);
+        if self.bytes.len() != length {
+            let mut bytes = Vec::with_capacity(length);
+            bytes.extend_from_slice(self.name());
+            bytes.resize(length, 0);
+            self.bytes = bytes.into_boxed_slice();
+        }
+        let mut rest = &mut self.bytes[at..];
+        for part in value {
+            let (place, after) = rest.split_at_mut(part.len());
+            place.copy_from_slice(part);
+            rest = after;
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! The cluster, and which of its nodes to ask.
 
-use api::types::{Cluster, JoinToken, Route, RouteNode};
+use api::types::{Cluster, Elections, JoinToken, Route, RouteNode};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::news::queries::{AreaRef, GetArea};
@@ -11,6 +11,7 @@ use crate::app::{App, Caller};
 use crate::http::{Answer, AreaPath};
 use crate::problem::Trouble;
 use crate::render;
+use crate::render::cluster::Beside;
 
 /// The nodes to ask about an area
 ///
@@ -61,6 +62,16 @@ pub(super) async fn show(State(app): State<App>, _caller: Caller) -> axum::Json<
     axum::Json(app.cluster())
 }
 
+/// The elections that the nodes remember
+///
+/// Each node tells what it lived through: when it stood and why, whom it gave its vote, who led
+/// then. Newest first; a node keeps its last 100 entries.
+#[utoipa::path(get, path = "/v1/cluster/elections", tag = "cluster", security(()),
+    responses((status = 200, body = Elections)))]
+pub(super) async fn elections(State(app): State<App>, _caller: Caller) -> axum::Json<Elections> {
+    axum::Json(render::cluster::elections(app.engine.elections().await))
+}
+
 /// The token with which another node joins
 ///
 /// Administrators only. It is a secret: who has it can join.
@@ -96,7 +107,7 @@ pub(super) async fn remove_node(
 }
 
 impl App {
-    /// The cluster with the areas that each node is assigned.
+    /// The cluster with the areas that each node is assigned, and its other front doors.
     pub(crate) fn cluster(&self) -> Cluster {
         let assignment = self.agent.assignment();
         let areas_of = |name: &str| {
@@ -105,6 +116,14 @@ impl App {
                 .filter(|(_, nodes)| nodes.iter().any(|n| n == name));
             theirs.map(|(area, _)| *area).collect()
         };
-        render::cluster(&self.engine.status(), areas_of)
+        let status = self.engine.status();
+        let doors_of = |node: &engine::NodeStatus| match *node.name == *status.node {
+            true => self.config.doors.clone(),
+            false => crate::agent::doors_of(node),
+        };
+        render::cluster::cluster(&status, |node| Beside {
+            areas: areas_of(&node.name),
+            doors: doors_of(node),
+        })
     }
 }

@@ -9,7 +9,7 @@ use http::HeaderMap;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::app::{App, Caller};
-use crate::events::{Filter, KINDS, Reader};
+use crate::events::{Filter, Reader, check_kind};
 use crate::http::Pairs;
 use crate::http::extract::area_ref;
 use crate::problem::Trouble;
@@ -42,20 +42,13 @@ pub(super) async fn stream(
     query: Pairs,
 ) -> Result<Response, Trouble> {
     let query = query.only(&["area", "poll", "kind", "after"])?;
-    let polls = polls(&query)?;
-    if caller.token.is_none() && !polls.is_empty() && query.all("area").next().is_none() {
-        for poll in &polls {
-            app.poll(&caller, None, *poll).await?;
-        }
-    } else {
-        app.member(&caller).await?;
-    }
-    let after = cursor(&headers, &query)?;
     let filter = Filter {
         areas: areas(&app, &caller, &query).await?,
-        polls,
+        polls: polls(&query)?,
         kinds: kinds(&query)?,
     };
+    app.may_follow(&caller, &filter).await?;
+    let after = cursor(&headers, &query)?;
     let reader = Reader::open(&app, caller, filter, after).await?;
     let head = [
         (CONTENT_TYPE, "text/event-stream"),
@@ -63,7 +56,7 @@ pub(super) async fn stream(
         // Keeps nginx from collecting the stream before it passes it on.
         (http::HeaderName::from_static("x-accel-buffering"), "no"),
     ];
-    Ok((head, Body::from_stream(reader.into_stream())).into_response())
+    Ok((head, Body::from_stream(reader.into_sse())).into_response())
 }
 
 fn cursor(headers: &HeaderMap, query: &Pairs) -> Result<Option<EventId>, Trouble> {
@@ -93,12 +86,6 @@ fn polls(query: &Pairs) -> Result<Vec<i64>, Trouble> {
 }
 
 fn kinds(query: &Pairs) -> Result<Vec<String>, Trouble> {
-    let known = |kind: &str| match KINDS.contains(&kind) {
-        true => Ok(kind.to_owned()),
-        false => Err(Trouble::field(
-            "kind",
-            format!("it must be one of {}", KINDS.join(", ")),
-        )),
-    };
+    let known = |kind: &str| check_kind("kind", kind).map(|()| kind.to_owned());
     query.all("kind").map(known).collect()
 }

@@ -11,7 +11,7 @@ use crate::problem::Trouble;
 
 /// How a path names a lottery.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum LotteryRef {
+pub(crate) enum LotteryRef {
     /// By its id.
     Id(i64),
     /// `current`: the one that was opened last.
@@ -19,16 +19,16 @@ pub(super) enum LotteryRef {
 }
 
 /// `{lottery}`.
-pub(super) struct LotteryPath(pub LotteryRef);
+pub(crate) struct LotteryPath(pub LotteryRef);
 
 /// `{lottery}/agencies/{agency}`.
-pub(super) struct AgencyPath(pub LotteryRef, pub u32);
+pub(crate) struct AgencyPath(pub LotteryRef, pub u32);
 
 /// `{lottery}/receipts/{leaf}`.
 pub(super) struct LeafPath(pub LotteryRef, pub i64);
 
 /// The id of the lottery that a reading means; the caller must be signed in.
-pub(super) async fn lottery_id(
+pub(crate) async fn lottery_id(
     app: &App,
     caller: &Caller,
     lottery: LotteryRef,

@@ -94,7 +94,10 @@
   if (area) query.set("area", area);
   if (poll) query.set("poll", poll);
   const events = new EventSource(`/v1/events?${query}`);
-  for (const kind of ["post.removed", "area.added", "area.edited", "area.removed", "poll.created"]) {
+  for (const kind of [
+    "post.removed", "area.added", "area.edited", "area.removed", "poll.created",
+    "lottery.opened", "lottery.agency-closed", "lottery.drawn",
+  ]) {
     events.addEventListener(kind, renewSoon);
   }
   events.addEventListener("post.published", (event) => {

@@ -1,23 +1,20 @@
 //! `consorcio cluster`: the nodes.
 
+mod elections;
+mod status;
+
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use api::types::{Cluster, Node, NodeRole};
-use tokio::time::interval;
-
-use super::output::{Cell, Output, Style, cell};
+use super::output::Output;
 use super::session::Session;
 use super::{Common, with_session};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::serve;
-
-/// How often `--watch` asks.
-const PERIOD: Duration = Duration::from_secs(1);
 
 const EXAMPLES: &str = "\
 Examples:
   consorcio cluster status --watch             who is alive, who leads, who lags
+  consorcio cluster elections --limit 10       who led when, who voted for whom, and why
   consorcio cluster token                      what another machine needs to join (administrators)
   consorcio cluster remove n3                  take a node out for good (administrators)
   consorcio cluster recover --force --data data/n1
@@ -57,9 +54,22 @@ enum Action {
 enum Ask {
     /// Who is alive, who leads, how far each has come
     Status {
-        /// Ask again every second, until Ctrl-C
+        /// Ask again every second, until Ctrl-C: a table in place on a terminal, a line each time
+        /// elsewhere
         #[arg(long)]
         watch: bool,
+    },
+    /// Who stood for election when and why, who voted for whom, who led then
+    ///
+    /// Each node remembers its last 100 entries, also over a restart; times are those of its own
+    /// clock. Newest first.
+    Elections {
+        /// What one node remembers
+        #[arg(long, value_name = "NAME")]
+        node: Option<String>,
+        /// At most so many entries
+        #[arg(long, value_name = "COUNT", default_value_t = 50)]
+        limit: usize,
     },
     /// The secret with which another node joins (administrators)
     Token,
@@ -75,8 +85,11 @@ pub fn run(args: Args) -> Outcome {
     match args.action {
         Action::Recover { data, .. } => recover(Output::new(args.common.json), &data),
         Action::Ask(ask) => with_session(&args.common, async |session| match ask {
-            Ask::Status { watch: false } => status(session).await,
-            Ask::Status { watch: true } => watch(session).await,
+            Ask::Status { watch: false } => status::once(session).await,
+            Ask::Status { watch: true } => status::watch(session).await,
+            Ask::Elections { node, limit } => {
+                elections::show(session, node.as_deref(), limit).await
+            }
             Ask::Token => token(session).await,
             Ask::Remove { name } => remove(session, &name).await,
         }),
@@ -110,93 +123,6 @@ async fn remove(session: &mut Session, name: &str) -> Outcome {
     session.out.say(format!(
         "{name} is out: stop it for good and delete its data."
     ))
-}
-
-async fn status(session: &mut Session) -> Outcome {
-    let cluster = session.client.cluster().await?;
-    show(session.out, &cluster)?;
-    if cluster.leader.is_some() {
-        return Ok(());
-    }
-    let message = "no node leads: fewer than half can be reached, or an election is under way";
-    Err(Failure {
-        exit: Exit::Unreachable,
-        message: message.to_owned(),
-    })
-}
-
-async fn watch(session: &mut Session) -> Outcome {
-    let mut ticks = interval(PERIOD);
-    loop {
-        ticks.tick().await;
-        match session.client.with_deadline(PERIOD * 3).cluster().await {
-            Ok(cluster) => {
-                if !session.out.json {
-                    session.out.clear()?;
-                }
-                show(session.out, &cluster)?;
-            }
-            Err(error) => eprintln!("consorcio: {error}"),
-        }
-    }
-}
-
-fn show(out: Output, cluster: &Cluster) -> Outcome {
-    if out.json {
-        return out.json(cluster);
-    }
-    let rows: Vec<_> = cluster.nodes.iter().map(row).collect();
-    let leader = cluster.leader.as_deref().unwrap_or("nobody");
-    let (term, committed) = (cluster.term, cluster.committed);
-    out.line(&format!(
-        "{leader} leads in term {term}; {committed} entries are committed; {} answered",
-        cluster.node
-    ))?;
-    out.table(
-        &[
-            "NODE",
-            "ROLE",
-            "ALIVE",
-            "INDEX",
-            "STATE",
-            "HTTP",
-            "PEERS",
-            "ANSWERS IN",
-        ],
-        &rows,
-        "",
-    )
-}
-
-fn row(node: &Node) -> Vec<Cell> {
-    let alive = if node.differs {
-        ("differs", Style::Red)
-    } else if node.healthy {
-        ("yes", Style::Green)
-    } else {
-        ("no", Style::Red)
-    };
-    let role = match node.role {
-        NodeRole::Leader => "leader",
-        NodeRole::Follower => "follower",
-        NodeRole::Candidate => "candidate",
-        NodeRole::Learner => "learner",
-    };
-    let answers = node
-        .round_trip_us
-        .map(|us| format!("{} µs", us))
-        .unwrap_or_default();
-    let short: String = node.state_hash.chars().take(8).collect();
-    vec![
-        cell(&node.name).style(Style::Bold),
-        cell(role),
-        cell(alive.0).style(alive.1),
-        cell(node.applied).right(),
-        cell(short).style(if node.differs { Style::Red } else { Style::Dim }),
-        cell(&node.http),
-        cell(&node.peer),
-        cell(answers).right(),
-    ]
 }
 
 async fn token(session: &mut Session) -> Outcome {

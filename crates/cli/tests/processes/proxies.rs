@@ -1,0 +1,291 @@
+//! Proxies before a cluster: clients that know two of them notice nothing when one dies, nor when a
+//! node does.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use api::Client;
+use api::client::{Order, PostsQuery};
+use api::types::NewLottery;
+use rustix::process::Signal;
+use tokio::task::JoinSet;
+
+use super::harness::{Cluster, eventually, free_ports, program, sign_in, signal, stderr};
+use super::load::{Follower, Load};
+
+/// Posts to see acknowledged after each blow.
+const SIGN_OF_LIFE: usize = 40;
+
+/// Who reads at once.
+const READERS: usize = 3;
+
+/// One proxy.
+pub struct Proxy {
+    pub http: SocketAddr,
+    pub lottery: SocketAddr,
+    log: PathBuf,
+    nodes: String,
+    child: Option<Child>,
+}
+
+impl Proxy {
+    /// A proxy that is told of these nodes and learns the others.
+    pub fn start(dir: &Path, name: &str, nodes: &[String]) -> Self {
+        let base = free_ports(2);
+        let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut proxy = Proxy {
+            http: address(base),
+            lottery: address(base + 1),
+            log: dir.join(format!("{name}.log")),
+            nodes: nodes.join(","),
+            child: None,
+        };
+        proxy.again();
+        proxy
+    }
+
+    /// Starts the process.
+    pub fn again(&mut self) {
+        let mut log = File::options();
+        let log = log.create(true).append(true).open(&self.log).unwrap();
+        let child = program()
+            .args(["proxy", "--supervised", "--nodes", &self.nodes])
+            .args(["--http", &self.http.to_string()])
+            .args(["--lottery", &self.lottery.to_string()])
+            .args(["--redis", "off", "--grpc", "off"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn();
+        self.child = Some(child.unwrap());
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}", self.http)
+    }
+
+    pub async fn ready(&self) {
+        let builder = Client::builder().endpoint(self.url()).learn(false);
+        let client = builder.deadline(Duration::from_secs(2)).build().unwrap();
+        eventually("the proxy is ready", async || client.ready().await.ok()).await;
+    }
+
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(&mut self) {
+        let mut child = self.child.take().unwrap();
+        signal(child.id(), Signal::TERM);
+        let ended = eventually("the proxy stops", async || child.try_wait().unwrap()).await;
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if std::thread::panicking() {
+            let logged = std::fs::read_to_string(&self.log).unwrap_or_default();
+            eprintln!("--- what a proxy logged ---\n{logged}");
+        }
+    }
+}
+
+/// Two proxies, neither told of all nodes, and a client that knows nothing but them.
+async fn two_before(cluster: &Cluster) -> ([Proxy; 2], Client) {
+    let dir = cluster.dir.path();
+    let proxies = [0, 1].map(|number| {
+        let nodes = [0, 1].map(|next| cluster.nodes[number + next].url());
+        Proxy::start(dir, &format!("p{number}"), &nodes)
+    });
+    let mut builder = Client::builder().learn(false);
+    for proxy in &proxies {
+        proxy.ready().await;
+        builder = builder.endpoint(proxy.url());
+    }
+    let client = sign_in(&builder.build().unwrap()).await;
+    (proxies, client)
+}
+
+/// Members who read all the time: nothing may fail, and nobody may see an older state than before.
+struct Readers {
+    tasks: JoinSet<()>,
+    read: Arc<AtomicUsize>,
+}
+
+impl Readers {
+    fn start(client: &Client, area: &'static str) -> Self {
+        let (mut tasks, read) = (JoinSet::new(), Arc::<AtomicUsize>::default());
+        for _ in 0..READERS {
+            let (client, read) = (client.clone(), read.clone());
+            tasks.spawn(async move {
+                let newest = PostsQuery {
+                    order: Order::Newest,
+                    limit: Some(1),
+                    ..PostsQuery::default()
+                };
+                let mut seen = 0;
+                loop {
+                    let page = client.posts(area, newest).await.expect("a page");
+                    let id = page.posts.first().map_or(0, |post| post.id);
+                    assert!(id >= seen, "{id} was read after {seen}");
+                    seen = id;
+                    read.fetch_add(1, Ordering::Relaxed);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            });
+        }
+        Readers { tasks, read }
+    }
+
+    async fn go_on(&mut self, more: usize) {
+        let wanted = self.read.load(Ordering::Relaxed) + more;
+        eventually("pages are read", async || {
+            if let Some(ended) = self.tasks.try_join_next() {
+                panic!("a reader ended: {ended:?}");
+            }
+            (self.read.load(Ordering::Relaxed) >= wanted).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clients_of_two_proxies_notice_neither_the_death_of_one_nor_of_a_node() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.admin_with_area("Obras").await;
+    let (mut proxies, client) = two_before(&cluster).await;
+    let follower = Follower::start(&client, "Obras").await;
+    let mut load = Load::start(&client, "Obras");
+    let mut readers = Readers::start(&client, "Obras");
+    load.goes_on(SIGN_OF_LIFE).await;
+    readers.go_on(SIGN_OF_LIFE).await;
+
+    // The client's favourite first.
+    proxies[0].kill();
+    load.goes_on(SIGN_OF_LIFE).await;
+    readers.go_on(SIGN_OF_LIFE).await;
+    proxies[0].again();
+    proxies[0].ready().await;
+
+    let leader = cluster.leader().await;
+    cluster.nodes[leader].kill();
+    load.goes_on(SIGN_OF_LIFE).await;
+    readers.go_on(SIGN_OF_LIFE).await;
+    cluster.nodes[leader].start(None);
+    cluster.all_ready().await;
+
+    let follower_node = (cluster.leader().await + 1) % 3;
+    cluster.nodes[follower_node].kill();
+    proxies[1].kill();
+    load.goes_on(SIGN_OF_LIFE).await;
+    readers.go_on(SIGN_OF_LIFE).await;
+    cluster.nodes[follower_node].start(None);
+    cluster.all_ready().await;
+
+    load.stop().await;
+    load.assert_no_failure();
+    readers.tasks.abort_all();
+    load.audit(&cluster).await;
+    follower.audit(&cluster, "Obras").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_leader_and_a_rolling_restart_fail_no_request_through_proxies() {
+    let mut cluster = Cluster::start(3).await;
+    cluster.admin_with_area("Obras").await;
+    let (mut proxies, client) = two_before(&cluster).await;
+    let mut load = Load::start(&client, "Obras");
+    let mut readers = Readers::start(&client, "Obras");
+    load.goes_on(SIGN_OF_LIFE).await;
+    let leader = cluster.leader().await;
+    cluster.nodes[leader].signal(Signal::STOP);
+    load.goes_on(SIGN_OF_LIFE).await;
+    readers.go_on(SIGN_OF_LIFE).await;
+    cluster.nodes[leader].signal(Signal::CONT);
+    cluster.all_ready().await;
+    for place in 0..3 {
+        let status = cluster.nodes[place].stop().await;
+        assert!(status.success(), "{status}");
+        cluster.nodes[place].start(None);
+        cluster.nodes[place].ready().await;
+        load.goes_on(SIGN_OF_LIFE).await;
+    }
+    for proxy in &mut proxies {
+        proxy.stop().await;
+        proxy.again();
+        proxy.ready().await;
+        load.goes_on(SIGN_OF_LIFE).await;
+        readers.go_on(SIGN_OF_LIFE).await;
+    }
+    load.stop().await;
+    load.assert_no_failure();
+    readers.tasks.abort_all();
+    load.audit(&cluster).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn agencies_are_led_to_the_nodes() {
+    let mut cluster = Cluster::start(3).await;
+    let admin = cluster.admin().await;
+    let (mut proxies, client) = two_before(&cluster).await;
+    let lottery = NewLottery {
+        name: "De mayo".to_owned(),
+        agencies: 1,
+        rule: None,
+        commitment: None,
+        source: None,
+    };
+    let id = admin.open_lottery(&lottery).await.unwrap().id.to_string();
+    let dir = cluster.dir.path().join("bets");
+    let sample = [
+        "lottery",
+        "sample",
+        "--agencies",
+        "1",
+        "--bets",
+        "3000",
+        "--out",
+    ];
+    let output = program().args(sample).arg(&dir).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    proxies[0].kill();
+    let leader = cluster.leader().await;
+    cluster.nodes[leader].kill();
+    let servers = proxies.each_ref().map(|proxy| proxy.lottery.to_string());
+    let mut agency = program();
+    agency
+        .args(["agency", "--agency", "1", "--server", &servers.join(",")])
+        .args([
+            "--retry-sleep",
+            "20ms",
+            "--retry-sleep-max",
+            "200ms",
+            "--file",
+        ])
+        .arg(dir.join("agency-1.csv"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let mut agency = agency.spawn().unwrap();
+    let stored = async || {
+        let shown = client.lottery(&id).await.ok()?;
+        (shown.lottery.bets == 3000).then_some(())
+    };
+    eventually("all bets are stored", stored).await;
+    let _ = agency.kill();
+    let _ = agency.wait();
+    cluster.nodes[leader].start(None);
+    cluster.all_ready().await;
+}

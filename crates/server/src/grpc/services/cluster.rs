@@ -1,0 +1,79 @@
+//! The cluster, and which of its nodes to ask.
+
+use api::grpc::v1;
+use api::grpc::v1::cluster_server::Cluster;
+use domain::news::queries::GetArea;
+use engine::{NodeStatus, Role, Served};
+
+use crate::app::{App, Caller};
+use crate::grpc::answer::{Answer, service};
+use crate::grpc::render::{cluster, news};
+use crate::problem::Trouble;
+
+service!(Cluster {
+    get_cluster: v1::GetClusterRequest => v1::GetClusterResponse;
+    route_area: v1::RouteAreaRequest => v1::RouteAreaResponse;
+    get_join_token: v1::GetJoinTokenRequest => v1::GetJoinTokenResponse;
+    remove_node: v1::RemoveNodeRequest => v1::RemoveNodeResponse;
+    get_version: v1::GetVersionRequest => v1::GetVersionResponse;
+});
+
+async fn get_cluster(
+    app: &App,
+    _: &Caller,
+    _: v1::GetClusterRequest,
+) -> Result<Answer<v1::GetClusterResponse>, Trouble> {
+    Ok(Answer::of_node(cluster::cluster(app.cluster())))
+}
+
+async fn route_area(
+    app: &App,
+    caller: &Caller,
+    ask: v1::RouteAreaRequest,
+) -> Result<Answer<v1::RouteAreaResponse>, Trouble> {
+    let area = news::area_ref(ask.area)?;
+    // Nobody in particular asks: where to ask is no secret.
+    let Served { value, position } = app.read(caller, GetArea { viewer: 0, area }).await?;
+    let area = value.ok_or_else(|| Trouble::not_found("area"))?.id;
+    let status = app.engine.status();
+    let shown = |(node, assigned): (&NodeStatus, bool)| v1::RouteNode {
+        name: node.name.clone(),
+        http: node.http.clone(),
+        assigned,
+        leader: node.role == Role::Leader,
+    };
+    let nodes = app.agent.route(&status, area).into_iter().map(shown);
+    let nodes = nodes.collect();
+    Ok(Answer::at(position, v1::RouteAreaResponse { area, nodes }))
+}
+
+async fn get_join_token(
+    app: &App,
+    caller: &Caller,
+    _: v1::GetJoinTokenRequest,
+) -> Result<Answer<v1::GetJoinTokenResponse>, Trouble> {
+    let position = app.administrator(caller).await?.position;
+    let token = app.engine.join_token();
+    Ok(Answer::at(position, v1::GetJoinTokenResponse { token }))
+}
+
+async fn remove_node(
+    app: &App,
+    caller: &Caller,
+    ask: v1::RemoveNodeRequest,
+) -> Result<Answer<v1::RemoveNodeResponse>, Trouble> {
+    app.administrator(caller).await?;
+    app.engine.remove_node(&ask.name).await?;
+    Ok(Answer::of_node(v1::RemoveNodeResponse {}))
+}
+
+async fn get_version(
+    _: &App,
+    _: &Caller,
+    _: v1::GetVersionRequest,
+) -> Result<Answer<v1::GetVersionResponse>, Trouble> {
+    Ok(Answer::of_node(v1::GetVersionResponse {
+        name: "consorcio".to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }))
+}
