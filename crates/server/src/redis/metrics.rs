@@ -29,6 +29,15 @@ pub(crate) struct RedisMetrics {
     by_command: Arc<[Counter]>,
 }
 
+/// A client that waits.
+pub(crate) struct Blocked(Gauge);
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
 impl RedisMetrics {
     /// All at zero.
     pub fn new() -> Self {
@@ -70,6 +79,12 @@ impl RedisMetrics {
             "Commands of Redis clients",
             self.requests.clone(),
         );
+    }
+
+    /// Counts a client that waits, until it waits no more.
+    pub fn block(&self) -> Blocked {
+        self.blocked.inc();
+        Blocked(self.blocked.clone())
     }
 
     /// Counts a request for the command at this place among all.

@@ -212,3 +212,58 @@ async fn waiting_for_nodes_answers_those_that_have_it() {
         node.stop().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_items_come_through_too() {
+    let node = Node::start().await;
+    let mut waiting = Vec::new();
+    for number in 0..4 {
+        let mut client = node.client().await;
+        client.send(&line("BLPOP l 0")).await;
+        wait_for_blocked(&node, number + 1).await;
+        waiting.push(client);
+    }
+    let mut client = node.client().await;
+    let sizes = [500_000, 40_000, 40_000, 300_000];
+    for size in sizes {
+        let item = vec![b'x'; size];
+        client
+            .ask_words(&[b"RPUSH".to_vec(), b"l".to_vec(), item])
+            .await;
+    }
+    for (client, size) in waiting.iter_mut().zip(sizes) {
+        let Reply::Array(popped) = client.reply().await else {
+            panic!("an item")
+        };
+        assert!(matches!(&popped[1], Reply::Bulk(item) if item.len() == size));
+    }
+    node.stop().await;
+}
+
+/// As many as an application's workers on one node, and as many jobs at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_wait_are_served_together() {
+    const CLIENTS: usize = 500;
+    let node = Node::start().await;
+    let mut waiting = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut client = node.client().await;
+        client.send(&line("BLPOP l 0")).await;
+        waiting.push(client);
+    }
+    wait_for_blocked(&node, CLIENTS).await;
+    let before = node.applied();
+    let items: Vec<String> = (0..CLIENTS).map(|number| number.to_string()).collect();
+    node.client()
+        .await
+        .ask(&format!("RPUSH l {}", items.join(" ")))
+        .await;
+    let mut popped = BTreeSet::new();
+    for client in &mut waiting {
+        popped.insert(format!("{:?}", client.reply().await));
+    }
+    assert_eq!(popped.len(), CLIENTS);
+    let entries = node.applied() - before;
+    assert!(entries < 20, "{entries} entries of the log");
+    node.stop().await;
+}

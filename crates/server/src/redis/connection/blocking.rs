@@ -34,13 +34,10 @@ impl Connection {
     ) -> Result<(), Cut> {
         self.send().await?;
         let until = blocking.timeout.map(|timeout| Instant::now() + timeout);
-        self.shared.metrics.blocked.inc();
-        let ended = match blocking.wanted {
+        match blocking.wanted {
             Wanted::Pop(write) => self.take_item(command, write, blocking.shape, until).await,
             Wanted::Entries(entries) => self.await_entries(command, entries, until).await,
-        };
-        self.shared.metrics.blocked.dec();
-        ended
+        }
     }
 
     /// Waits for something while the client stays.
@@ -88,6 +85,7 @@ impl Connection {
         }
         let hub = std::sync::Arc::clone(&self.shared.hub);
         let mut ticket = hub.waiters.queue_up(write, keys.clone());
+        let _blocked = self.shared.metrics.block();
         let served = async {
             hub.watched().await;
             hub.waiters.look(&keys);
@@ -117,6 +115,7 @@ impl Connection {
     ) -> Result<(), Cut> {
         let shared = std::sync::Arc::clone(&self.shared);
         let reader = shared.hub.waiters.follow(entries.keys());
+        let _blocked = shared.metrics.block();
         let found = async {
             shared.hub.watched().await;
             look_up_newest(&shared, &mut entries).await?;

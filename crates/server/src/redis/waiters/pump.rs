@@ -80,21 +80,50 @@ impl Pump {
     async fn take(&self, operations: Vec<Operation>) -> Result<(Vec<Answer>, u64), NotWritten> {
         let request = request_id().map_err(NotWritten::refused)?;
         let until = Instant::now() + DOUBT_MAX;
+        let mut doubtful = false;
         loop {
-            let again = (operations.clone(), Vec::new(), Some(request.clone()));
-            match self.store.write(again.0, again.1, again.2).await {
-                Ok((Written::Done(answers), index)) => return Ok((answers, index)),
-                // Nothing was conditional.
-                Ok((Written::Moved, index)) => return Ok((Vec::new(), index)),
-                Err(error) if error.in_doubt && Instant::now() < until => {
-                    tokio::time::sleep(RETRY).await;
+            let written = self.write(operations.clone(), Some(request.clone()));
+            let mut error = match written.await {
+                Ok(done) => return Ok(done),
+                Err(error) => error,
+            };
+            doubtful |= error.in_doubt;
+            if !doubtful {
+                return Err(error);
+            }
+            if !error.passing || Instant::now() > until {
+                tracing::error!("items were taken from lists, or not: nobody knows");
+                error.in_doubt = true;
+                return Err(error);
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+
+    async fn write(
+        &self,
+        operations: Vec<Operation>,
+        request: Option<RequestId>,
+    ) -> Result<(Vec<Answer>, u64), NotWritten> {
+        match self.store.write(operations, Vec::new(), request).await? {
+            (Written::Done(answers), index) => Ok((answers, index)),
+            // Nothing was conditional.
+            (Written::Moved, index) => Ok((Vec::new(), index)),
+        }
+    }
+
+    /// Takes an item that is larger than what is kept under a request id: without one. If nobody
+    /// knows whether it was taken, that is the end of it.
+    async fn take_large(&self, waiter: &Waiter) -> Answer {
+        let operations = vec![Operation::Write(waiter.write.clone())];
+        match self.write(operations, None).await {
+            Ok((answers, _)) => answers.into_iter().next().unwrap_or(Ok(StoreReply::Nil)),
+            Err(error) => {
+                if error.in_doubt {
+                    tracing::error!("a large item was taken from a list, or not: nobody knows");
                 }
-                Err(error) => {
-                    if error.in_doubt {
-                        tracing::error!("items were taken from lists, or not: nobody knows");
-                    }
-                    return Err(error);
-                }
+                // Whoever waits waits on.
+                Err(StoreError::Busy)
             }
         }
     }
@@ -103,9 +132,13 @@ impl Pump {
     async fn give(&self, served: Served, answers: Vec<Answer>, index: u64) {
         let mut back = Served::new();
         let mut unclaimed = Vec::new();
-        for ((number, waiter), answer) in served.into_iter().zip(answers) {
+        let mut first = true;
+        for ((number, waiter), mut answer) in served.into_iter().zip(answers) {
+            if std::mem::take(&mut first) && answer == Err(StoreError::TooLarge) {
+                answer = self.take_large(&waiter).await;
+            }
             match answer {
-                Ok(StoreReply::Nil) | Err(StoreError::Busy) => {
+                Ok(StoreReply::Nil) | Err(StoreError::Busy | StoreError::TooLarge) => {
                     back.insert(number, waiter);
                 }
                 answer => {
