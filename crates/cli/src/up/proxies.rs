@@ -8,8 +8,8 @@ use crate::failure::{Failure, Outcome};
 use crate::serve::taken;
 use crate::settings::Door;
 
-/// So far above a node's ports are those of the proxy beside it: far enough for any number of nodes,
-/// near enough to be remembered.
+/// So far above a node's ports are those of the proxy beside it: far enough for any number of
+/// nodes, near enough to be remembered.
 const ABOVE: u16 = 100;
 
 /// One proxy of the plan.
