@@ -29,15 +29,15 @@ What goes where:
   gRPC          to all nodes, evenly, a connection at a time
   agencies      to the leader
 
-Any node of the cluster will do for --nodes: the others are learnt from it, and who leads. A node that
-is killed is left out at once, one that falls silent within two seconds. An HTTP request goes to
-another node then, if nothing of it was sent, if the node says that it has done nothing, if it only
-reads, or if it has an Idempotency-Key. A connection of another protocol is closed, and the client's
-next one goes to a node that lives.
+Any node of the cluster will do for --nodes: the others are learnt from it, and who leads. A
+node that is killed is left out at once, one that falls silent within two seconds. An HTTP request
+goes to another node then, if nothing of it was sent, if the node says that it has done nothing, if
+it only reads, or if it has an Idempotency-Key. A connection of another protocol is closed, and the
+client's next one goes to a node that lives.
 
-A proxy keeps nothing: run two of them, on two machines, and tell clients of both. The nodes see the
-proxy's address as that of all its clients: start them with --trust-forwarded-for if nobody else can
-reach their HTTP port, and let their --lottery-allow name the proxy.
+A proxy keeps nothing: run two of them, on two machines, and tell clients of both. The nodes see
+the proxy's address as that of all its clients: start them with --trust-forwarded-for if nobody
+else can reach their HTTP port, and let their --lottery-allow name the proxy.
 /health/live, /health/ready and /metrics tell of the proxy itself.";
 
 /// Lead clients to the nodes of a cluster: all front doors, no data.
@@ -91,8 +91,8 @@ pub struct Args {
     )]
     redis_allow: String,
 
-    /// Lead Redis clients of other machines also to nodes that serve their own machine alone, and so
-    /// ask nobody for a password.
+    /// Lead Redis clients of other machines also to nodes that serve their own machine alone, and
+    /// so ask nobody for a password.
     #[arg(long, env = "CONSORCIO_REDIS_WITHOUT_PASSWORD")]
     redis_without_password: bool,
 

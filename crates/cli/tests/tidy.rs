@@ -99,6 +99,18 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
             "*postgres",
         ],
     ),
+    (
+        "proxy",
+        &[
+            "cli",
+            "domain",
+            "engine",
+            "server",
+            "openraft*",
+            "rusqlite",
+            "*postgres",
+        ],
+    ),
     ("server", &["cli", "openraft*", "rusqlite", "*postgres"]),
     ("cli", &["openraft*", "rusqlite", "*postgres"]),
 ];

@@ -114,7 +114,7 @@ impl Members {
         if !self.known().heard(base, cluster, Instant::now()) {
             if !self.0.met_stranger.swap(true, Ordering::Relaxed) {
                 let (node, id) = (&cluster.node, &cluster.id);
-                tracing::warn!(%base, node, cluster = id, "it belongs to another cluster: left alone");
+                tracing::warn!(%base, node, cluster = id, "left alone: it is of another cluster");
             }
             return;
         }

@@ -12,6 +12,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::timeout;
 
 use super::plan::Node;
+use super::proxies::Proxy;
 use crate::settings::share_of_processors;
 
 /// A node that was told to stop and has not after this long is killed. Longer than the node's own
@@ -49,8 +50,8 @@ pub struct FirstStart<'a> {
 }
 
 impl Launcher {
-    /// For so many nodes.
-    pub fn new(nodes: usize, log: &str, log_json: bool, colours: bool) -> io::Result<Self> {
+    /// For so many processes.
+    pub fn new(count: usize, log: &str, log_json: bool, colours: bool) -> io::Result<Self> {
         // Asked once: after a rebuild the running file no longer has a name.
         let program = std::env::current_exe()?;
         Ok(Launcher {
@@ -58,15 +59,34 @@ impl Launcher {
             log: log.to_owned(),
             log_json,
             colours,
-            threads: share_of_processors(nodes),
+            threads: share_of_processors(count),
         })
     }
 
     /// Starts a node.
     pub fn start(&self, node: &Node, first: &FirstStart) -> io::Result<Running> {
+        let mut command = self.command(self.arguments(node, first));
+        if let Some(file) = first.join_file {
+            command.env("CONSORCIO_JOIN_FILE", file);
+        }
+        if let Some(password) = first.admin_password {
+            command.env("CONSORCIO_ADMIN_PASSWORD", password);
+        }
+        run(command)
+    }
+
+    /// Starts a proxy.
+    pub fn start_proxy(&self, proxy: &Proxy) -> io::Result<Running> {
+        let mut command = self.command(proxy.arguments(&self.log, self.log_json));
+        // A port of one of them, which the others would want as well.
+        command.env_remove("CONSORCIO_REDIS_READS");
+        run(command)
+    }
+
+    fn command(&self, arguments: Vec<OsString>) -> Command {
         let mut command = Command::new(&self.program);
         command
-            .args(self.arguments(node, first))
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -86,23 +106,10 @@ impl Launcher {
         if std::env::var_os("CONSORCIO_THREADS").is_none() {
             command.env("CONSORCIO_THREADS", self.threads.to_string());
         }
-        if let Some(file) = first.join_file {
-            command.env("CONSORCIO_JOIN_FILE", file);
-        }
-        if let Some(password) = first.admin_password {
-            command.env("CONSORCIO_ADMIN_PASSWORD", password);
-        }
         if self.colours {
             command.env("CLICOLOR_FORCE", "1");
         }
-        let mut child = command.spawn()?;
-        let (_leash, logs, words) = (child.stdin.take(), child.stderr.take(), child.stdout.take());
-        Ok(Running {
-            child,
-            _leash,
-            logs,
-            words,
-        })
+        command
     }
 
     fn arguments(&self, node: &Node, first: &FirstStart) -> Vec<OsString> {
@@ -125,6 +132,17 @@ impl Launcher {
         arguments.push(format!("--demo={}", first.demo).into());
         arguments
     }
+}
+
+fn run(mut command: Command) -> io::Result<Running> {
+    let mut child = command.spawn()?;
+    let (_leash, logs, words) = (child.stdin.take(), child.stderr.take(), child.stdout.take());
+    Ok(Running {
+        child,
+        _leash,
+        logs,
+        words,
+    })
 }
 
 impl Running {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::child::{FirstStart, Launcher, Running};
 use super::lines;
 use super::plan::{Node, Plan};
+use super::proxies::Proxy;
 use super::screen::{Screen, State};
 use crate::failure::{Exit, Failure, Outcome};
 
@@ -26,9 +27,33 @@ const STEADY: Duration = Duration::from_secs(30);
 /// How often to look whether the first node has written the secret to join with.
 const TOKEN_POLL: Duration = Duration::from_millis(50);
 
-/// Runs one node, again and again.
+/// What a process is.
+#[derive(Clone, Debug)]
+pub enum Unit {
+    Node(Node),
+    Proxy(Proxy),
+}
+
+impl Unit {
+    /// Its place on the screen.
+    pub fn place(&self) -> usize {
+        match self {
+            Unit::Node(node) => node.place,
+            Unit::Proxy(proxy) => proxy.place,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Unit::Node(node) => &node.name,
+            Unit::Proxy(proxy) => &proxy.name,
+        }
+    }
+}
+
+/// Runs one node or proxy, again and again.
 pub struct Keeper {
-    node: Node,
+    unit: Unit,
     plan: Arc<Plan>,
     launcher: Arc<Launcher>,
     screen: Screen,
@@ -37,14 +62,14 @@ pub struct Keeper {
 
 impl Keeper {
     pub fn new(
-        node: Node,
+        unit: Unit,
         plan: Arc<Plan>,
         launcher: Arc<Launcher>,
         screen: Screen,
         stop: CancellationToken,
     ) -> Self {
         Keeper {
-            node,
+            unit,
             plan,
             launcher,
             screen,
@@ -82,7 +107,7 @@ impl Keeper {
 
     /// Shows what the node writes until it has ended: its logs, and what it says only once.
     fn show_output(&self, running: &mut Running) -> impl Future<Output = ()> + Send + use<> {
-        let (place, screen) = (self.node.place, self.screen.clone());
+        let (place, screen) = (self.unit.place(), self.screen.clone());
         let (logs, words) = (running.logs.take(), running.words.take());
         async move {
             tokio::join!(
@@ -92,29 +117,40 @@ impl Keeper {
         }
     }
 
-    /// Starts the node, once it can; `None` if all is to stop.
+    /// Starts the process, once it can; `None` if all is to stop.
     async fn start(&self) -> Outcome<Option<Running>> {
-        let founder = self.plan.first_start && self.node.place == 0;
-        if self.node.fresh && !founder && self.wait_for_token().await.is_none() {
-            return Ok(None);
-        }
-        let token_file = self.plan.token_file().filter(|_| !founder);
-        let first = FirstStart {
-            join_file: token_file.as_deref(),
-            admin_password: self.plan.generated_password.as_deref().filter(|_| founder),
-            demo: self.plan.demo && self.node.place == 0,
+        let founder = |node: &Node| self.plan.first_start && node.place == 0;
+        let token_file = match &self.unit {
+            Unit::Proxy(_) => None,
+            Unit::Node(node) if founder(node) => None,
+            Unit::Node(node) => {
+                if node.fresh && self.wait_for_token().await.is_none() {
+                    return Ok(None);
+                }
+                self.plan.token_file()
+            }
         };
         if self.stop.is_cancelled() {
             return Ok(None);
         }
-        let running = self.launcher.start(&self.node, &first).map_err(|error| {
-            Failure::failed(format!(
-                "cannot start a process for {}: {error}",
-                self.node.name
-            ))
+        let started = match &self.unit {
+            Unit::Proxy(proxy) => self.launcher.start_proxy(proxy),
+            Unit::Node(node) => {
+                let password = self.plan.generated_password.as_deref();
+                let first = FirstStart {
+                    join_file: token_file.as_deref(),
+                    admin_password: password.filter(|_| founder(node)),
+                    demo: self.plan.demo && node.place == 0,
+                };
+                self.launcher.start(node, &first)
+            }
+        };
+        let running = started.map_err(|error| {
+            let name = self.unit.name();
+            Failure::failed(format!("cannot start a process for {name}: {error}"))
         })?;
-        self.screen
-            .set(self.node.place, State::Running(running.id().unwrap_or(0)));
+        let id = running.id().unwrap_or(0);
+        self.screen.set(self.unit.place(), State::Running(id));
         Ok(Some(running))
     }
 
@@ -135,27 +171,27 @@ impl Keeper {
     }
 
     async fn end(&self, mut running: Running) {
-        self.screen.set(self.node.place, State::Stopping);
+        self.screen.set(self.unit.place(), State::Stopping);
         if !running.stop().await {
             self.screen
-                .say(self.node.place, "did not stop in time and was killed");
+                .say(self.unit.place(), "did not stop in time and was killed");
         }
-        self.screen.set(self.node.place, State::Stopped);
+        self.screen.set(self.unit.place(), State::Stopped);
     }
 
     /// Says how the node ended, and whether another start can help.
     fn judge(&self, status: ExitStatus, pause: Duration) -> Outcome {
         let how = describe(status);
-        self.screen.set(self.node.place, State::Down);
+        self.screen.set(self.unit.place(), State::Down);
         if status.code() == Some(Exit::Usage as i32) {
             return Err(Failure::usage(format!(
                 "{} {how}: see its last line",
-                self.node.name
+                self.unit.name()
             )));
         }
         let seconds = pause.as_secs_f32();
         self.screen.say(
-            self.node.place,
+            self.unit.place(),
             &format!("{how}; starting it again in {seconds} s"),
         );
         Ok(())

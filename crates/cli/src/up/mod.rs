@@ -3,13 +3,15 @@
 //! ```text
 //!   up ──┬─ keep n1 ─ consorcio serve   a node that dies is started again
 //!        ├─ keep n2 ─ consorcio serve
-//!        └─ keep n3 ─ consorcio serve   when `up` ends, however, their standard input ends too
+//!        ├─ keep n3 ─ consorcio serve
+//!        └─ keep p1 ─ consorcio proxy   when `up` ends, however, their standard input ends too
 //! ```
 
 mod child;
 mod keep;
 mod lines;
 mod plan;
+mod proxies;
 mod screen;
 mod status;
 mod summary;
@@ -23,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Outcome};
 use child::Launcher;
-use keep::Keeper;
+use keep::{Keeper, Unit};
 use plan::{Plan, Wish};
 use screen::Screen;
 
@@ -32,6 +34,7 @@ Examples:
   consorcio up                         three nodes: http://127.0.0.1:8080, :8081 and :8082
   consorcio up --demo                  the same, with something to read at the first start
   consorcio up --nodes 5 --data /tmp/trial --http-port 9080 --peer-port 9070
+  consorcio up --proxies 2             and two proxies: http://127.0.0.1:8180 and :8181
   consorcio up --status                a table that follows the cluster instead of logs
 
 A second `up` on the same data goes on where the first one stopped. Ctrl-C stops all nodes.";
@@ -79,6 +82,15 @@ pub struct Args {
     #[arg(long, value_name = "PORT")]
     redis_port: Option<u16>,
 
+    /// Run so many proxies beside the nodes; their ports are 100 above those of the nodes.
+    #[arg(
+        long,
+        value_name = "COUNT",
+        default_value_t = 0,
+        value_parser = clap::value_parser!(u8).range(0..=plan::NODES_MAX as i64)
+    )]
+    proxies: u8,
+
     /// Show a table that follows the cluster instead of the nodes' logs (on a terminal).
     #[arg(long)]
     status: bool,
@@ -118,16 +130,22 @@ async fn up(args: Args) -> Outcome {
     let plan = Arc::new(Plan::make(&args.data, &wish, args.demo)?);
     let _lock = plan.claim()?;
     plan.check_ports().await?;
+    let proxies = proxies::make(&plan, usize::from(args.proxies))?;
+    proxies::check_ports(&proxies).await?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone())?;
-    let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
+    let nodes = plan.nodes.iter().cloned().map(Unit::Node);
+    let units: Vec<Unit> = nodes
+        .chain(proxies.iter().cloned().map(Unit::Proxy))
+        .collect();
+    let names = units.iter().map(|unit| unit.name().to_owned()).collect();
     let screen = Screen::new(names, args.status, args.log_json)?;
-    let launcher = Launcher::new(plan.nodes.len(), &args.log, args.log_json, screen.colours())
+    let launcher = Launcher::new(units.len(), &args.log, args.log_json, screen.colours())
         .map_err(|error| Failure::failed(format!("cannot find this program's file: {error}")))?;
     let (launcher, mut keepers) = (Arc::new(launcher), JoinSet::new());
-    for node in plan.nodes.clone() {
+    for unit in units {
         let keeper = Keeper::new(
-            node,
+            unit,
             plan.clone(),
             launcher.clone(),
             screen.clone(),
@@ -135,7 +153,7 @@ async fn up(args: Args) -> Outcome {
         );
         keepers.spawn(keeper.run());
     }
-    let greeting = tokio::spawn(summary::greet(plan.clone(), screen.clone()));
+    let greeting = tokio::spawn(summary::greet(plan.clone(), proxies, screen.clone()));
     let outcome = wait_for_all(&mut keepers, &stop).await;
     greeting.abort();
     summary::part(&plan, &screen);

@@ -8,6 +8,7 @@ use api::types::{Cluster, Node as Member, NodeRole};
 use tokio::time::interval;
 
 use super::plan::{Node, Plan};
+use super::proxies::Proxy;
 use super::screen::{Screen, State};
 
 /// How often the table is drawn anew.
@@ -17,14 +18,14 @@ const PERIOD: Duration = Duration::from_secs(1);
 const ASK_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Draws the table until it is aborted.
-pub async fn follow(plan: &Plan, client: &Client, screen: &Screen) {
+pub async fn follow(plan: &Plan, proxies: &[Proxy], client: &Client, screen: &Screen) {
     let client = client.with_deadline(ASK_TIMEOUT);
     let mut ticks = interval(PERIOD);
     loop {
         ticks.tick().await;
         let cluster = client.cluster().await.ok();
         screen.draw(table(
-            &plan.nodes,
+            (&plan.nodes, proxies),
             &screen.states(),
             cluster.as_ref(),
             &screen.recent(),
@@ -32,7 +33,12 @@ pub async fn follow(plan: &Plan, client: &Client, screen: &Screen) {
     }
 }
 
-fn table(nodes: &[Node], states: &[State], cluster: Option<&Cluster>, recent: &[String]) -> String {
+fn table(
+    (nodes, proxies): (&[Node], &[Proxy]),
+    states: &[State],
+    cluster: Option<&Cluster>,
+    recent: &[String],
+) -> String {
     let mut text = format!(
         "{}\n{}\n",
         headline(cluster),
@@ -47,6 +53,11 @@ fn table(nodes: &[Node], states: &[State], cluster: Option<&Cluster>, recent: &[
         let cells = [&node.name, &process(*state), &role, &index, &node.url()];
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{}", row(cells.map(String::as_str)));
+    }
+    for proxy in proxies {
+        let state = states.get(proxy.place).copied().unwrap_or(State::Waiting);
+        let cells = [&proxy.name, &*process(state), "proxy", "", &*proxy.url()];
+        let _ = writeln!(text, "{}", row(cells));
     }
     for line in recent {
         let _ = writeln!(text, "{line}");

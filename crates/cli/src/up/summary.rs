@@ -9,6 +9,7 @@ use api::Client;
 use tokio::time::sleep;
 
 use super::plan::{Node, Plan};
+use super::proxies::Proxy;
 use super::screen::{Screen, State};
 use super::status;
 use crate::settings::Door;
@@ -17,31 +18,41 @@ use crate::settings::Door;
 const POLL: Duration = Duration::from_millis(100);
 
 /// Waits for the nodes, says what can be done now, and draws the table if there is one.
-pub async fn greet(plan: Arc<Plan>, screen: Screen) {
+pub async fn greet(plan: Arc<Plan>, proxies: Vec<Proxy>, screen: Screen) {
     for node in &plan.nodes {
         wait_for(node).await;
     }
-    let pid = match screen.states().last() {
+    for proxy in &proxies {
+        until_ready(&proxy.url()).await;
+    }
+    let pid = match screen.states().get(plan.nodes.len() - 1) {
         Some(State::Running(id)) => Some(*id),
         _ => None,
     };
-    screen.tell(words(&plan, pid));
+    screen.tell(words(&plan, &proxies, pid));
     plan.greeted.store(true, Ordering::Relaxed);
     if screen.has_table() {
         let endpoints = plan.nodes.iter().map(Node::url);
         let builder = endpoints.fold(Client::builder(), |builder, url| builder.endpoint(url));
         if let Ok(client) = builder.learn(false).build() {
-            status::follow(&plan, &client, &screen).await;
+            status::follow(&plan, &proxies, &client, &screen).await;
         }
     }
 }
 
 async fn wait_for(node: &Node) {
-    let Ok(client) = Client::builder().endpoint(node.url()).learn(false).build() else {
+    // A node writes the secret to join with when all of its first start is done.
+    while !node.token_file().exists() {
+        sleep(POLL).await;
+    }
+    until_ready(&node.url()).await;
+}
+
+async fn until_ready(url: &str) {
+    let Ok(client) = Client::builder().endpoint(url).learn(false).build() else {
         return;
     };
-    // A node writes the secret to join with when all of its first start is done.
-    while !node.token_file().exists() || client.ready().await.is_err() {
+    while client.ready().await.is_err() {
         sleep(POLL).await;
     }
 }
@@ -58,7 +69,7 @@ pub fn part(plan: &Plan, screen: &Screen) {
     }
 }
 
-fn words(plan: &Plan, last_pid: Option<u32>) -> String {
+fn words(plan: &Plan, proxies: &[Proxy], last_pid: Option<u32>) -> String {
     let mut text = String::from("\n");
     // Writing to a String cannot fail.
     let mut say = |line: &str| {
@@ -78,6 +89,19 @@ fn words(plan: &Plan, last_pid: Option<u32>) -> String {
             }
         }
         say(&format!("  {}  {}{doors}", node.name, node.url()));
+    }
+    if !proxies.is_empty() {
+        say("");
+        say("Proxies lead to whichever nodes live; a client may know one or all of them:");
+    }
+    for proxy in proxies {
+        let mut doors = String::new();
+        for (_, what, door) in &proxy.others {
+            if let Door::At(address) = door {
+                let _ = write!(doors, "  {what}: {address}");
+            }
+        }
+        say(&format!("  {}  {}{doors}", proxy.name, proxy.url()));
     }
     if plan.demo && plan.first_start {
         say("");

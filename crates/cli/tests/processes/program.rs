@@ -34,7 +34,7 @@ fn help_teaches_and_lists_the_exit_codes() {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
     let roles = [
-        "up", "serve", "account", "area", "news", "cluster", "kv", "agency", "lottery",
+        "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "agency", "lottery",
     ];
     for role in roles {
         let output = consorcio(&[role, "--help"]);
@@ -51,6 +51,13 @@ fn usage_errors_exit_with_2() {
     refused(&consorcio(&["serv"]), 2, "serv");
     refused(&consorcio(&["serve", "--http", "here"]), 2, "--http");
     refused(&consorcio(&["up", "--nodes", "0"]), 2, "--nodes");
+    refused(&consorcio(&["proxy"]), 2, "--nodes");
+    let proxy = |arguments: &[&str]| consorcio(&[&["proxy", "--nodes"], arguments].concat());
+    refused(&proxy(&["https://sur.lan"]), 2, "is no node");
+    let open = ["sur.lan:8080", "--lottery", "0.0.0.0:12345"];
+    refused(&proxy(&open), 2, "--lottery-allow");
+    let networks = ["sur.lan:8080", "--redis-allow", "here"];
+    refused(&proxy(&networks), 2, "--redis-allow");
     refused(&consorcio(&["news", "mark", "Obras"]), 2, "--all");
     refused(
         &consorcio(&["news", "mark", "Obras", "3", "--all"]),

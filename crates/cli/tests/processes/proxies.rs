@@ -13,6 +13,8 @@ use api::Client;
 use api::client::{Order, PostsQuery};
 use api::types::NewLottery;
 use rustix::process::Signal;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use super::harness::{Cluster, eventually, free_ports, program, sign_in, signal, stderr};
@@ -28,6 +30,8 @@ const READERS: usize = 3;
 pub struct Proxy {
     pub http: SocketAddr,
     pub lottery: SocketAddr,
+    pub redis: SocketAddr,
+    pub redis_reads: SocketAddr,
     log: PathBuf,
     nodes: String,
     child: Option<Child>,
@@ -36,11 +40,13 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that is told of these nodes and learns the others.
     pub fn start(dir: &Path, name: &str, nodes: &[String]) -> Self {
-        let base = free_ports(2);
+        let base = free_ports(4);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut proxy = Proxy {
             http: address(base),
             lottery: address(base + 1),
+            redis: address(base + 2),
+            redis_reads: address(base + 3),
             log: dir.join(format!("{name}.log")),
             nodes: nodes.join(","),
             child: None,
@@ -57,7 +63,9 @@ impl Proxy {
             .args(["proxy", "--supervised", "--nodes", &self.nodes])
             .args(["--http", &self.http.to_string()])
             .args(["--lottery", &self.lottery.to_string()])
-            .args(["--redis", "off", "--grpc", "off"])
+            .args(["--redis", &self.redis.to_string()])
+            .args(["--redis-reads", &self.redis_reads.to_string()])
+            .args(["--grpc", "off"])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -286,6 +294,107 @@ async fn agencies_are_led_to_the_nodes() {
     eventually("all bets are stored", stored).await;
     let _ = agency.kill();
     let _ = agency.wait();
+    cluster.nodes[leader].start(None);
+    cluster.all_ready().await;
+}
+
+/// A Redis client that knows several addresses, and goes to the next when one does not answer.
+struct Redis {
+    addresses: Vec<SocketAddr>,
+    stream: Option<BufReader<TcpStream>>,
+    broken: usize,
+}
+
+impl Redis {
+    fn new(addresses: &[SocketAddr]) -> Self {
+        Redis {
+            addresses: addresses.to_vec(),
+            stream: None,
+            broken: 0,
+        }
+    }
+
+    /// What a command is answered; `None` if the connection broke, and then the next one goes to
+    /// the next address.
+    async fn ask(&mut self, command: &str) -> Option<String> {
+        let answer = tokio::time::timeout(Duration::from_secs(5), self.exchange(command)).await;
+        let answer = answer.ok().and_then(Result::ok);
+        if answer.is_none() {
+            self.stream = None;
+            self.addresses.rotate_left(1);
+            self.broken += 1;
+        }
+        answer
+    }
+
+    async fn exchange(&mut self, command: &str) -> std::io::Result<String> {
+        let stream = match &mut self.stream {
+            Some(stream) => stream,
+            None => {
+                let stream = TcpStream::connect(self.addresses[0]).await?;
+                self.stream.insert(BufReader::new(stream))
+            }
+        };
+        stream
+            .write_all(format!("{command}\r\n").as_bytes())
+            .await?;
+        let mut line = String::new();
+        while line.is_empty() || line.starts_with('$') {
+            line.clear();
+            if stream.read_line(&mut line).await? == 0 {
+                return Err(std::io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// Counts until so many visits were acknowledged; answers the last number.
+    async fn count(&mut self, visits: usize, last: i64) -> i64 {
+        let (mut number, mut acknowledged) = (last, 0);
+        eventually("visits are counted", async || {
+            let answer = self.ask("INCR visits").await;
+            let counted = answer.as_deref().and_then(|text| text.strip_prefix(':'));
+            if let Some(counted) = counted {
+                let counted: i64 = counted.parse().unwrap();
+                assert!(counted > number, "{counted} after {number}");
+                (number, acknowledged) = (counted, acknowledged + 1);
+            }
+            (acknowledged >= visits).then_some(())
+        })
+        .await;
+        number
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_clients_are_led_to_the_leader_and_those_that_read_to_the_followers() {
+    let mut cluster = Cluster::start(3).await;
+    let (mut proxies, _) = two_before(&cluster).await;
+    let mut redis = Redis::new(&proxies.each_ref().map(|proxy| proxy.redis));
+    let mut number = redis.count(50, 0).await;
+    assert_eq!((number, redis.broken), (50, 0), "each visit counts once");
+    let mut reader = Redis::new(&[proxies[1].redis_reads]);
+    let reads = async |reader: &mut Redis, number: i64| {
+        eventually("the followers have it", async || {
+            let read = reader.ask("GET visits").await?;
+            (read == number.to_string()).then_some(())
+        })
+        .await;
+    };
+    reads(&mut reader, number).await;
+
+    proxies[0].kill();
+    number = redis.count(50, number).await;
+    assert_eq!(redis.broken, 1, "the connection through the dead proxy");
+    let leader = cluster.leader().await;
+    cluster.nodes[leader].kill();
+    let after = redis.count(50, number).await;
+    // What was under way when its connection broke may have been counted.
+    assert!(
+        after - number - 50 <= redis.broken as i64,
+        "{after} after {number}"
+    );
+    reads(&mut reader, after).await;
     cluster.nodes[leader].start(None);
     cluster.all_ready().await;
 }

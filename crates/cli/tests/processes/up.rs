@@ -28,7 +28,8 @@ impl Up {
         let turn = turn();
         let dir = tempfile::tempdir().unwrap();
         let (data, out) = (dir.path().join("data"), dir.path().join("out"));
-        let base = free_ports(50);
+        // Proxies listen 100 above the nodes.
+        let base = free_ports(150);
         let child = spawn(&data, &out, base, arguments);
         let up = Up {
             child,
@@ -261,4 +262,53 @@ async fn what_cannot_be_run_beside_it_is_refused_in_one_sentence() {
         "{said}"
     );
     one_sentence(&said);
+}
+
+/// The process that was started with this word among its arguments.
+fn process_with(argument: &str) -> Option<u32> {
+    let processes = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.find(|id| {
+        let line = std::fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line.split('\0').any(|word| word == argument)
+    })
+}
+
+#[tokio::test]
+async fn proxies_stand_beside_the_nodes_and_come_back_when_they_die() {
+    let mut up = Up::start(&["--proxies", "2"]).await;
+    let addresses = [100, 101].map(|above| format!("127.0.0.1:{}", up.base + above));
+    let said = up.said();
+    for (name, address) in ["p1", "p2"].iter().zip(&addresses) {
+        assert!(
+            said.contains(&format!("{name}  http://{address}")),
+            "{said}"
+        );
+    }
+    let [first, second] = addresses.each_ref().map(|address| {
+        let client = Client::builder().endpoint(format!("http://{address}"));
+        client.learn(false).build().unwrap()
+    });
+    assert_eq!(first.cluster().await.unwrap().nodes.len(), 3);
+    let pid = process_with(&addresses[0]).expect("the first proxy");
+    signal(pid, Signal::KILL);
+    assert_eq!(second.cluster().await.unwrap().nodes.len(), 3);
+    eventually("p1 has another process", async || {
+        process_with(&addresses[0]).filter(|id| *id != pid && is_alive(*id))
+    })
+    .await;
+    first.ready().await.unwrap();
+    assert!(
+        up.said()
+            .contains("p1 was killed (SIGKILL); starting it again"),
+        "{}",
+        up.said()
+    );
+
+    let mut pids = up.pids();
+    pids.extend(addresses.iter().filter_map(|address| process_with(address)));
+    assert_eq!(pids.len(), 5);
+    signal(up.child.id(), Signal::TERM);
+    assert!(up.ended().await.success());
+    all_gone(&pids).await;
 }

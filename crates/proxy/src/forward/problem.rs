@@ -1,5 +1,5 @@
-//! What a proxy says itself when no node can be asked, in the nodes' own words, and what it makes of
-//! a node that says that it cannot serve.
+//! What a proxy says itself when no node can be asked, in the nodes' own words, and what it makes
+//! of a node that says that it cannot serve.
 
 use std::time::Duration;
 
