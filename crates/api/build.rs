@@ -14,9 +14,11 @@ const FILES: &[&str] = &[
     "consorcio/v1/accounts.proto",
     "consorcio/v1/cluster.proto",
     "consorcio/v1/events.proto",
+    "consorcio/v1/journals.proto",
     "consorcio/v1/lotteries.proto",
     "consorcio/v1/news.proto",
     "consorcio/v1/polls.proto",
+    "consorcio/v1/store.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

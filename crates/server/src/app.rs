@@ -6,6 +6,7 @@ mod feeds;
 mod freshness;
 mod hits;
 mod polls;
+mod store;
 
 pub(crate) use accounts::NewSession;
 pub(crate) use feeds::{Entry, FeedOf};

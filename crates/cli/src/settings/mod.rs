@@ -115,8 +115,9 @@ settings! {
     #[arg(value_name = "ADDRESS|off")]
     grpc: Door = Door::local(50_051), "CONSORCIO_GRPC";
 
-    /// Answer every gRPC client that can reach the address as HTTP does: without a session where
-    /// none is needed. On an address of this machine alone that is so anyhow.
+    /// Let every gRPC client that can reach the address read, change and delete all keys without a
+    /// session, and see what HTTP shows to anybody. On an address of this machine alone none is
+    /// needed anyhow.
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = BoolishValueParser::new())]
     grpc_without_session: bool = false, "CONSORCIO_GRPC_WITHOUT_SESSION";

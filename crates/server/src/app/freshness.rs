@@ -10,7 +10,7 @@ use super::{App, Caller};
 use crate::problem::Trouble;
 
 /// How long a read that asked for nothing waits for the newest state before it takes what there is.
-const NEWEST_WAIT: Duration = Duration::from_millis(500);
+pub(super) const NEWEST_WAIT: Duration = Duration::from_millis(500);
 
 /// What a client can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

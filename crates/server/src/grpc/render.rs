@@ -5,6 +5,7 @@ pub(super) mod events;
 pub(super) mod lotteries;
 pub(super) mod news;
 pub(super) mod polls;
+pub(super) mod store;
 
 use prost::Message;
 use prost_types::Timestamp;

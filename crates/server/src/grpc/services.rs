@@ -1,11 +1,15 @@
 //! The services, one file each: parse, call the App, render.
 
 mod accounts;
+mod alive;
 mod cluster;
 mod events;
+mod journals;
 mod lotteries;
 mod news;
 mod polls;
+mod store;
+mod watch_keys;
 
 use std::io;
 
@@ -13,9 +17,11 @@ use api::grpc::FILE_DESCRIPTOR_SET;
 use api::grpc::v1::accounts_server::AccountsServer;
 use api::grpc::v1::cluster_server::ClusterServer;
 use api::grpc::v1::events_server::EventsServer;
+use api::grpc::v1::journals_server::JournalsServer;
 use api::grpc::v1::lotteries_server::LotteriesServer;
 use api::grpc::v1::news_server::NewsServer;
 use api::grpc::v1::polls_server::PollsServer;
+use api::grpc::v1::store_server::StoreServer;
 use tonic::service::Routes;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder;
@@ -46,6 +52,8 @@ pub(super) fn routes(app: &App, health: HealthServer<impl Health>) -> io::Result
             .add_service(LotteriesServer::new(door()).max_decoding_message_size(MESSAGE_MAX_BYTES))
             .add_service(NewsServer::new(door()).max_decoding_message_size(MESSAGE_MAX_BYTES))
             .add_service(PollsServer::new(door()).max_decoding_message_size(MESSAGE_MAX_BYTES))
+            .add_service(JournalsServer::new(door()).max_decoding_message_size(MESSAGE_MAX_BYTES))
+            .add_service(StoreServer::new(door()).max_decoding_message_size(MESSAGE_MAX_BYTES))
             .add_service(health.max_decoding_message_size(MESSAGE_MAX_BYTES))
             .add_service(reflection.max_decoding_message_size(MESSAGE_MAX_BYTES))
             .add_service(alpha.max_decoding_message_size(MESSAGE_MAX_BYTES));

@@ -1,9 +1,9 @@
 //! Problems in gRPC's own form: a code, and details that say the rest.
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::Duration;
 
-use domain::EventId;
 use http::HeaderMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -19,9 +19,9 @@ impl From<Trouble> for Status {
     }
 }
 
-/// Events after a cursor are no longer kept; the oldest that is kept is among the details.
-pub(super) fn history_gone(oldest: EventId) -> Status {
-    let detail = format!("events after that cursor are no longer kept; the oldest is {oldest}");
+/// What happened after a cursor is no longer kept; the oldest that is kept is among the details.
+pub(super) fn history_gone(oldest: impl Display) -> Status {
+    let detail = format!("what comes after that is no longer kept; the oldest is {oldest}");
     let oldest = ("oldest".to_owned(), oldest.to_string());
     with(Trouble::new(Kind::HistoryGone, detail), [oldest])
 }

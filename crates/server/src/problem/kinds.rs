@@ -45,6 +45,7 @@ pub(crate) enum Kind {
     HistoryGone,
     Cut,
     Deadline,
+    Moved,
 }
 
 /// What there is to say about a kind.
@@ -93,7 +94,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 39] = [
+static FACTS: [Facts; 40] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -412,6 +413,14 @@ static FACTS: [Facts; 39] = [
         code: Code::DeadlineExceeded,
         title: "The deadline has passed",
         advice: "Nothing was done. Ask again, and wait longer.",
+    },
+    Facts {
+        kind: Kind::Moved,
+        name: "version-moved",
+        status: 412,
+        code: Code::Aborted,
+        title: "The key has changed meanwhile",
+        advice: "Nothing was done. Read it again, and decide anew.",
     },
 ];
 

@@ -77,6 +77,7 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::HistoryGone => "Esa historia ya no se conserva",
         Kind::Cut => "La transmisión se ha cortado",
         Kind::Deadline => "Se ha agotado el plazo",
+        Kind::Moved => "La clave ha cambiado entretanto",
     }
 }
 

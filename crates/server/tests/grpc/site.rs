@@ -8,9 +8,11 @@ use api::grpc::v1;
 use api::grpc::v1::accounts_client::AccountsClient;
 use api::grpc::v1::cluster_client::ClusterClient;
 use api::grpc::v1::events_client::EventsClient;
+use api::grpc::v1::journals_client::JournalsClient;
 use api::grpc::v1::lotteries_client::LotteriesClient;
 use api::grpc::v1::news_client::NewsClient;
 use api::grpc::v1::polls_client::PollsClient;
+use api::grpc::v1::store_client::StoreClient;
 use engine::production::Production;
 use engine::{Engine, JoinToken, Options, Tuning};
 use server::{Config, Front, GrpcConfig, PasswordCost};
@@ -128,6 +130,14 @@ impl Site {
 
     pub fn events(&self) -> EventsClient<Channel> {
         EventsClient::new(self.channel.clone())
+    }
+
+    pub fn store(&self) -> StoreClient<Channel> {
+        StoreClient::new(self.channel.clone())
+    }
+
+    pub fn journals(&self) -> JournalsClient<Channel> {
+        JournalsClient::new(self.channel.clone())
     }
 
     pub fn cluster(&self) -> ClusterClient<Channel> {

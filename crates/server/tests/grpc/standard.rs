@@ -19,13 +19,15 @@ use tonic_reflection::pb::v1alpha;
 
 use crate::site::{PATIENCE, Site, eventually, refused};
 
-const SERVICES: [&str; 6] = [
+const SERVICES: [&str; 8] = [
     "Accounts",
     "Cluster",
     "Events",
+    "Journals",
     "Lotteries",
     "News",
     "Polls",
+    "Store",
 ];
 
 fn of(service: &str) -> HealthCheckRequest {

@@ -1,0 +1,66 @@
+//! The store: reading and changing keys.
+
+use domain::store::{Answer, Condition, Executed, Operation, Read};
+use domain::{Action, Reply};
+use engine::{Consistency, Served};
+
+use super::freshness::NEWEST_WAIT;
+use super::{App, Caller, Freshness, Written, odd_reply};
+use crate::problem::{Kind, Trouble};
+
+impl App {
+    /// Reads keys, all from one state, as fresh as the caller needs it. A session that comes along
+    /// must count.
+    pub async fn read_keys(
+        &self,
+        caller: &Caller,
+        reads: Vec<Read>,
+    ) -> Result<Served<Vec<Answer>>, Trouble> {
+        if caller.token.is_some() {
+            self.member(caller).await?;
+        }
+        let session = Consistency::Session(caller.floor());
+        let consistency = match caller.freshness {
+            Some(Freshness::Linearizable) => Consistency::Linearizable,
+            Some(Freshness::Stale) => Consistency::Stale,
+            Some(Freshness::Session) => session,
+            None if caller.seen.is_some() => session,
+            None => {
+                let newest = self.engine.store(Consistency::Linearizable, reads.clone());
+                match tokio::time::timeout(NEWEST_WAIT, newest).await {
+                    Ok(Ok(answers)) => return Ok(answers),
+                    // What is wrong with the node itself is wrong the second time too.
+                    _ => session,
+                }
+            }
+        };
+        Ok(self.engine.store(consistency, reads).await?)
+    }
+
+    /// Carries operations out with nothing in between; answers the version of what they changed.
+    pub async fn change_keys(
+        &self,
+        caller: &Caller,
+        conditions: Vec<Condition>,
+        operations: Vec<Operation>,
+    ) -> Result<(i64, Vec<Answer>, Written), Trouble> {
+        let action = Action::Store {
+            conditions,
+            operations,
+        };
+        let written = self.write_unsigned(caller, action).await?;
+        match &written.reply {
+            Reply::Store(Executed::Done { version, results }) => {
+                Ok((*version, results.clone(), written))
+            }
+            Reply::Store(Executed::Moved { condition, version }) => {
+                let detail = format!(
+                    "nothing was done: condition {condition} (from 0) does not hold, the version \
+                     is {version}"
+                );
+                Err(Trouble::new(Kind::Moved, detail))
+            }
+            other => Err(odd_reply(other)),
+        }
+    }
+}
