@@ -30,7 +30,7 @@ const PIPELINE: usize = 16;
 const COMMANDS: usize = 50;
 
 /// Entries of a measurement.
-const ENTRIES: u64 = 1_000;
+const ENTRIES: u64 = 3_000;
 
 /// Bytes of a value.
 const VALUE_BYTES: usize = 64;
@@ -107,13 +107,10 @@ fn measure(dir: &Path, keys: u64, interval: Duration) {
     committing += processor() - begun;
     let sets = ENTRIES * (COMMANDS * PIPELINE) as u64;
     let each = |time: Duration, count: u64| time.as_nanos() as u64 / count;
-    println!(
-        "{keys:<10} {interval:<14?} {:>6} ns   {:>7} ns   {commits:>7}   {longest:>7.0?}   {:>4} ns {:>4} MiB",
-        each(applying, sets),
-        each(committing, sets),
-        reading(&store, keys, &mut dice),
-        resident_mib(),
-    );
+    let (apply, commit) = (each(applying, sets), each(committing, sets));
+    let (get, resident) = (reading(&store, keys, &mut dice), resident_mib());
+    print!("{keys:<10} {interval:<14?} {apply:>6} ns   {commit:>7} ns   {commits:>7}   ");
+    println!("{longest:>7.0?}   {get:>4} ns {resident:>4} MiB");
 }
 
 /// Nanoseconds for a GET, in pipelines.

@@ -1,5 +1,6 @@
-//! How operations reach the rows: through a [`Source`], which is a command at work, a reader of what
-//! is in memory, or a query against the database. What answers a question is the same code for all.
+//! How operations reach the rows: through a [`Source`], which is a command at work, a reader of
+//! what is in memory, or a query against the database. What answers a question is the same code for
+//! all.
 
 use std::borrow::Cow;
 use std::iter::Peekable;

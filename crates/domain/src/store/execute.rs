@@ -331,8 +331,8 @@ fn write_list(work: &mut Work<'_, '_>, operation: &Write) -> Done<StoreReply> {
 
 fn write_group(work: &mut Work<'_, '_>, operation: &Write) -> Done<StoreReply> {
     match operation {
-        Write::HashSet { key, pairs } => groups::hash_set(work, key, pairs),
-        Write::HashSetNew { key, field, value } => groups::hash_set_new(work, key, field, value),
+        Write::HashPut { key, pairs } => groups::hash_set(work, key, pairs),
+        Write::HashPutNew { key, field, value } => groups::hash_set_new(work, key, field, value),
         Write::HashDelete { key, fields } => groups::remove(work, key, Kind::Hash, fields),
         Write::HashAdd { key, field, by } => groups::hash_add(work, key, field, *by),
         Write::SetAdd { key, members } => groups::set_add(work, key, members),

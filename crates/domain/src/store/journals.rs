@@ -1,5 +1,5 @@
-//! Journals. Entries lie at their indexes, which grow by one and are never used again; ids grow with
-//! them, so that an id is found by halving the indexes.
+//! Journals. Entries lie at their indexes, which grow by one and are never used again; ids grow
+//! with them, so that an id is found by halving the indexes.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

@@ -1,14 +1,14 @@
 //! The replicated store: keys that hold a string, a list, a hash, a set or a journal.
 //!
 //! One command holds many [`Operation`]s, which are applied one after the other with nothing in
-//! between: a transaction, or what a front door had to do anyhow. Each has an [`Answer`] of its own.
-//! Reads alone need no command: [`Ask`] runs them as a query.
+//! between: a transaction, or what a front door had to do anyhow. Each has an [`Answer`] of its
+//! own. Reads alone need no command: [`Ask`] runs them as a query.
 //!
 //! ```text
-//!   Action::Store ──▶ execute ──▶ strings · keys · lists · groups · journals ──▶ Answers
-//!                                        │ Source: row, rows      │ Work: put, delete
-//!   Ask, look ───────────────────────────┘                        ▼
-//!                                                     Table in memory ──save──▶ one SQL table
+//!   Action::Store ─▶ execute ─▶ strings · keys · lists · groups · journals ─▶ Answers
+//!                                       │ Source: row, rows    │ Work: put, delete
+//!   Ask, look_up ───────────────────────┘                      ▼
+//!                                                   Table in memory ─save─▶ one SQL table
 //! ```
 //!
 //! - **Versions.** A key's version is the place in the log of the command that last changed it. It

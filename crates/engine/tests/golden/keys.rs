@@ -371,11 +371,11 @@ fn collection_write(name: &str, words: &mut Words<'_>) -> Parsed<Option<Write>> 
 
 fn group_write(name: &str, key: Bytes, words: &mut Words<'_>) -> Parsed<Option<Write>> {
     Ok(Some(match name {
-        "hset" => Write::HashSet {
+        "hset" => Write::HashPut {
             key,
             pairs: words.pairs()?,
         },
-        "hsetnx" => Write::HashSetNew {
+        "hsetnx" => Write::HashPutNew {
             key,
             field: words.bytes()?,
             value: words.bytes()?,

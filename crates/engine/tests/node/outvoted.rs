@@ -87,11 +87,13 @@ async fn a_node_whose_state_differs_takes_itself_out_also_when_it_leads() {
 
 /// Tampers with a node's state and waits until it has found out. The key `a` is the others' then.
 async fn outvote(data: &Path, nodes: &[Engine], odd: usize) {
+    nodes[odd].write(bootstrap()).await.unwrap();
     nodes[odd].write(put("a", "1", None)).await.unwrap();
     let linearizable = get(&nodes[odd], Consistency::Linearizable, "a").await;
     assert_eq!(linearizable.as_deref(), Some("1"));
     tamper(data, &nodes[odd].status().node);
     nodes[odd].write(put("a", "2", None)).await.unwrap();
+    nodes[odd].write(bootstrap()).await.unwrap();
     until("it is found out", || nodes[odd].is_outvoted()).await;
 }
 

@@ -76,7 +76,7 @@ async fn there_are_only_so_many_counters() {
     let fill = (0..1_000)
         .map(|n| (format!("c{n}").into(), "1".into()))
         .collect();
-    let write = domain::store::Write::HashSet {
+    let write = domain::store::Write::HashPut {
         key: "consorcio:hits".into(),
         pairs: fill,
     };

@@ -49,7 +49,8 @@ pub enum Write {
         /// With what.
         value: Bytes,
     },
-    /// Counts: `Integer`, the number after. `NotAnInteger`, `Overflow` (INCR, DECR, INCRBY, DECRBY).
+    /// Counts: `Integer`, the number after. `NotAnInteger`, `Overflow` (INCR, DECR, INCRBY,
+    /// DECRBY).
     Add {
         /// The key.
         key: Bytes,
@@ -172,14 +173,14 @@ pub enum Write {
         put: End,
     },
     /// Sets fields; answers how many are new: `Integer` (HSET, HMSET).
-    HashSet {
+    HashPut {
         /// The key.
         key: Bytes,
         /// Fields with their values.
         pairs: Vec<(Bytes, Bytes)>,
     },
     /// Sets a field that must be missing: `Integer`, 1 if it was set (HSETNX).
-    HashSetNew {
+    HashPutNew {
         /// The key.
         key: Bytes,
         /// The field.

@@ -395,12 +395,12 @@ fn group_write(rng: &mut Rng) -> Write {
             field: value(rng),
             by: index(rng),
         },
-        2 => Write::HashSetNew {
+        2 => Write::HashPutNew {
             key,
             field: value(rng),
             value: value(rng),
         },
-        3 | 4 => Write::HashSet {
+        3 | 4 => Write::HashPut {
             key,
             pairs: pairs(rng),
         },

@@ -8,7 +8,7 @@ use super::keys::{ScanOptions, cursor};
 use super::shape::Shape;
 
 pub(super) fn hset(mut words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Shape> {
-    step.write(Write::HashSet {
+    step.write(Write::HashPut {
         key: words.bytes()?,
         pairs: words.pairs()?,
     });
@@ -21,7 +21,7 @@ pub(super) fn hmset(words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Shape> 
 }
 
 pub(super) fn hsetnx(mut words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Shape> {
-    step.write(Write::HashSetNew {
+    step.write(Write::HashPutNew {
         key: words.bytes()?,
         field: words.bytes()?,
         value: words.bytes()?,

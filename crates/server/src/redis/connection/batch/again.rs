@@ -179,8 +179,8 @@ fn keys_written(write: &Write) -> Option<Vec<&Bytes>> {
         | Write::ListSet { key, .. }
         | Write::ListRemove { key, .. }
         | Write::ListTrim { key, .. }
-        | Write::HashSet { key, .. }
-        | Write::HashSetNew { key, .. }
+        | Write::HashPut { key, .. }
+        | Write::HashPutNew { key, .. }
         | Write::HashDelete { key, .. }
         | Write::HashAdd { key, .. }
         | Write::SetAdd { key, .. }
