@@ -20,4 +20,5 @@ mod pause;
 mod polls;
 mod program;
 mod proxy;
+mod simulate;
 mod up;
