@@ -137,6 +137,9 @@ const PURE: &[&str] = &["domain"];
 /// The parts of the command line that run a node in their own process.
 const RUNS_A_NODE: &[&str] = &["serve", "local"];
 
+/// The part of the command line that runs simulations in its own process.
+const SIMULATES: &str = "commands/simulate";
+
 /// The crates that may hold SQL.
 const SPEAKS_SQL: &[&str] = &["domain", "engine"];
 
@@ -281,6 +284,34 @@ fn only_a_node_names_the_engine_and_the_server() {
             if has_word(line, "engine::") || has_word(line, "server::") {
                 problems.add(&source.path, number, "names the engine or the server");
             }
+        }
+    }
+    problems.none();
+}
+
+#[test]
+fn only_the_simulator_names_the_simulation() {
+    let mut problems = Problems::default();
+    for source in sources()
+        .iter()
+        .filter(|s| !s.is_test && s.krate() != "sim")
+    {
+        let simulates = format!("crates/cli/src/{SIMULATES}");
+        if source.path.starts_with(&simulates) {
+            continue;
+        }
+        for (number, line) in source.code_lines() {
+            if has_word(line, "sim::") {
+                problems.add(&source.path, number, "names the simulation");
+            }
+        }
+    }
+    for name in ["api", "domain", "engine", "server"] {
+        let manifest = format!("crates/{name}/Cargo.toml");
+        let text = fs::read_to_string(root().join(&manifest)).expect("the manifest of a crate");
+        let parsed: toml::Table = text.parse().expect("a manifest is TOML");
+        if dependencies(&parsed).iter().any(|name| name == "sim") {
+            problems.add(&manifest, 0, "must not know sim");
         }
     }
     problems.none();

@@ -8,12 +8,13 @@
 //! Packets are lost, doubled and overtake each other below TCP, and a connection hides it. What is
 //! left of it for those above, and so for a node, is this:
 //!
-//! | of packets | of connections |
-//! |---|---|
-//! | loss | a frame comes a retransmission later, and all behind it ([`Network::set_loss`]) |
-//! | loss of many | the connection breaks; the receiver has had a part of what was under way, and the sender does not know which ([`Network::reset`]) |
-//! | duplication | none within a connection: the sender asks again over another one, after a break that lost the answer alone |
-//! | reordering | none within a connection: a connection that stands still ([`Network::stall`], [`Network::cut`]) delivers after one that was made later |
+//! - **Loss**: a frame comes a retransmission later, and all behind it too ([`Network::set_loss`]).
+//!   Of much loss the connection breaks: the receiver has had a part of what was under way, and the
+//!   sender does not know which ([`Network::reset`]).
+//! - **Duplication**: none within a connection. A sender asks again over another one, after a break
+//!   that lost the answer alone.
+//! - **Reordering**: none within a connection. One that stands still ([`Network::stall`],
+//!   [`Network::cut`]) delivers after another that was made later.
 
 mod state;
 
@@ -105,8 +106,8 @@ impl Network {
         }
     }
 
-    /// Breaks every connection between two nodes; new ones can be made. Of what was under way either
-    /// side may still receive the first part.
+    /// Breaks every connection between two nodes; new ones can be made. Of what was under way
+    /// either side may still receive the first part.
     pub fn reset(&self, a: NodeId, b: NodeId) {
         self.state().reset(|ends| ends == [a, b] || ends == [b, a]);
     }

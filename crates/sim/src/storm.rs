@@ -9,8 +9,8 @@
 //! ```
 //!
 //! A storm is a few rounds of faults that pile up and are made good together; then the cluster must
-//! settle, and all is counted. Everything follows from the seed: the same storm twice is the same to
-//! the last poll of a task, which [`Report::trace`] tells.
+//! settle, and all is counted. Everything follows from the seed: the same storm twice is the same
+//! to the last poll of a task, which [`Report::trace`] tells.
 
 mod book;
 mod clients;

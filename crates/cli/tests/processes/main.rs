@@ -25,4 +25,5 @@ mod program;
 mod proxies;
 mod proxy;
 mod queue;
+mod simulate;
 mod up;

@@ -43,8 +43,8 @@ pub struct Args {
     seed: Option<u64>,
 
     /// Nodes of each cluster [default: five in every fourth, three in the others]
-    #[arg(long, value_name = "3|5", value_parser = clap::builder::PossibleValuesParser::new(["3", "5"]))]
-    nodes: Option<String>,
+    #[arg(long, value_name = "3|5", value_parser = nodes)]
+    nodes: Option<u32>,
 
     /// Begin no more seeds after so long
     #[arg(long, value_name = "MINUTES", value_parser = clap::value_parser!(u64).range(1..=100_000))]
@@ -65,6 +65,14 @@ pub struct Args {
     /// Take seeds from standard input: the part of the processes behind --jobs
     #[arg(long, hide = true)]
     worker: bool,
+}
+
+fn nodes(text: &str) -> Result<u32, &'static str> {
+    match text {
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("a cluster has 3 or 5 nodes"),
+    }
 }
 
 /// What is to be run.
@@ -92,7 +100,7 @@ impl Plan {
         Plan {
             first: args.seed.unwrap_or(0),
             seeds,
-            nodes: args.nodes.as_ref().and_then(|nodes| nodes.parse().ok()),
+            nodes: args.nodes,
             until: args.minutes.map(until),
             jobs: args.jobs.unwrap_or(jobs).min(JOBS_MAX).min(seeds),
             verbose: args.verbose,

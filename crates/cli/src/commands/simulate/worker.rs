@@ -1,4 +1,5 @@
-//! One process of a simulation: takes seeds from standard input and answers a line of JSON for each.
+//! One process of a simulation: takes seeds from standard input and answers a line of JSON for
+//! each.
 
 use std::io::{self, BufRead, Write};
 
