@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, lottery, news, poll};
+use commands::{account, area, cluster, kv, lottery, news, poll, ring};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -26,6 +26,7 @@ Examples:
   consorcio news list Obras --unread        what is new in an area
   consorcio lottery list                    the lotteries and what they drew
   consorcio cluster status --watch          who is alive, who leads
+  consorcio ring simulate --fail 0.5        a thousand nodes of a ring, half of them dead
 
 Exit codes:
   0 done   1 refused or failed   2 wrong usage or configuration   3 no node can be reached or serve
@@ -59,6 +60,7 @@ enum Role {
     Kv(kv::Args),
     Agency(agency::Args),
     Lottery(lottery::Args),
+    Ring(ring::Args),
     Bench(bench::Args),
 }
 
@@ -74,6 +76,7 @@ fn main() -> ExitCode {
         Role::Kv(args) => kv::run(args),
         Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),
+        Role::Ring(args) => ring::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))
         }

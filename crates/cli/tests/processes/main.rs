@@ -22,4 +22,5 @@ mod pause;
 mod polls;
 mod program;
 mod proxy;
+mod ring;
 mod up;

@@ -34,7 +34,7 @@ fn help_teaches_and_lists_the_exit_codes() {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
     let roles = [
-        "up", "serve", "account", "area", "news", "cluster", "kv", "agency", "lottery",
+        "up", "serve", "account", "area", "news", "cluster", "kv", "agency", "lottery", "ring",
     ];
     for role in roles {
         let output = consorcio(&[role, "--help"]);
