@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, lottery, news, poll, simulate};
+use commands::{account, area, cluster, kv, lottery, news, poll, ring, simulate};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -28,6 +28,7 @@ Examples:
   consorcio news list Obras --unread        what is new in an area
   consorcio lottery list                    the lotteries and what they drew
   consorcio cluster status --watch          who is alive, who leads
+  consorcio ring simulate --fail 0.5        a thousand nodes of a ring, half of them dead
 
 Exit codes:
   0 done   1 refused or failed   2 wrong usage or configuration   3 no node can be reached or serve
@@ -62,6 +63,7 @@ enum Role {
     Kv(kv::Args),
     Agency(agency::Args),
     Lottery(lottery::Args),
+    Ring(ring::Args),
     Bench(bench::Args),
     Simulate(simulate::Args),
 }
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Role::Kv(args) => kv::run(args),
         Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),
+        Role::Ring(args) => ring::run(args),
         Role::Simulate(args) => simulate::run(args),
         Role::Bench(args) => {
             bench::run(args).map_err(|error| Failure::failed(format!("{error:#}")))

@@ -52,6 +52,7 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
             "api",
             "cli",
             "engine",
+            "ring",
             "server",
             "openraft*",
             "tokio*",
@@ -75,6 +76,35 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "ring",
+        &[
+            "api",
+            "cli",
+            "domain",
+            "engine",
+            "server",
+            "openraft*",
+            "tokio*",
+            "futures*",
+            "mio",
+            "rusqlite",
+            "*postgres",
+            "axum*",
+            "hyper*",
+            "http*",
+            "tonic*",
+            "prost*",
+            "serde*",
+            "rand*",
+            "getrandom",
+            "fastrand",
+            "uuid",
+            "chrono",
+            "time",
+            "tracing*",
+        ],
+    ),
+    (
         "engine",
         &[
             "api",
@@ -93,6 +123,7 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
             "cli",
             "domain",
             "engine",
+            "ring",
             "server",
             "openraft*",
             "rusqlite",
@@ -111,7 +142,10 @@ const FORBIDDEN_DEPENDENCIES: &[(&str, &[&str])] = &[
             "*postgres",
         ],
     ),
-    ("server", &["cli", "openraft*", "rusqlite", "*postgres"]),
+    (
+        "server",
+        &["cli", "ring", "openraft*", "rusqlite", "*postgres"],
+    ),
     ("cli", &["openraft*", "rusqlite", "*postgres"]),
 ];
 
@@ -132,13 +166,16 @@ const IMPURE: &[&str] = &[
 ];
 
 /// The crates whose every output follows from their input.
-const PURE: &[&str] = &["domain"];
+const PURE: &[&str] = &["domain", "ring"];
 
 /// The parts of the command line that run a node in their own process.
 const RUNS_A_NODE: &[&str] = &["serve", "local"];
 
 /// The part of the command line that runs simulations in its own process.
 const SIMULATES: &str = "commands/simulate";
+
+/// The part of the command line that looks at the ring itself.
+const SEES_THE_RING: &str = "commands/ring/";
 
 /// The crates that may hold SQL.
 const SPEAKS_SQL: &[&str] = &["domain", "engine"];
@@ -312,6 +349,27 @@ fn only_the_simulator_names_the_simulation() {
         let parsed: toml::Table = text.parse().expect("a manifest is TOML");
         if dependencies(&parsed).iter().any(|name| name == "sim") {
             problems.add(&manifest, 0, "must not know sim");
+        }
+    }
+    problems.none();
+}
+
+#[test]
+fn only_its_command_names_the_ring() {
+    let mut problems = Problems::default();
+    for source in sources()
+        .iter()
+        .filter(|s| !s.is_test && s.krate() == "cli")
+    {
+        let module = source.path.trim_start_matches("crates/cli/src/");
+        // The root hands the command on, under the same name.
+        if module.starts_with(SEES_THE_RING) || module == "main.rs" {
+            continue;
+        }
+        for (number, line) in source.code_lines() {
+            if has_word(line, "ring::") {
+                problems.add(&source.path, number, "names the ring");
+            }
         }
     }
     problems.none();

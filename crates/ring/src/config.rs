@@ -18,8 +18,8 @@ pub struct Config {
     pub patience: u8,
     /// Shortest time between two stabilisations of a node.
     pub stabilise_from_us: u64,
-    /// Longest time between two; the time itself is drawn anew each time, so that nodes that started
-    /// together do not stay together.
+    /// Longest time between two; the time itself is drawn anew each time, so that nodes that
+    /// started together do not stay together.
     pub stabilise_to_us: u64,
     /// Whether nodes mend their tables. The paper stops that to measure what failures do before
     /// anything is mended.

@@ -1,9 +1,9 @@
 //! Shortcuts across the circle.
 //!
 //! The paper's finger `i` is the first node at a distance of `2^i` or more. Most of the 64 are the
-//! same few nodes, so what is kept is one node for each *octave* of distance, `[2^i, 2^(i+1))`, that
-//! has any: finger `i` is the nearest kept node of octave `i` or further. Twelve bytes each, and
-//! some log₂ N of them.
+//! same few nodes, so what is kept is one node for each *octave* of distance, `[2^i, 2^(i+1))`,
+//! that has any: finger `i` is the nearest kept node of octave `i` or further. Twelve bytes each,
+//! and some log₂ N of them.
 
 use crate::{Id, Peer, Peers};
 
@@ -38,9 +38,9 @@ impl Fingers {
         &self.0
     }
 
-    /// Takes in that `peer` is the first node at a distance of `2^level` or more; none if that leads
-    /// round to the node itself. What lies nearer than `keep_beyond` is dropped: the successor list
-    /// knows it better.
+    /// Takes in that `peer` is the first node at a distance of `2^level` or more; none if that
+    /// leads round to the node itself. What lies nearer than `keep_beyond` is dropped: the
+    /// successor list knows it better.
     pub fn put(&mut self, me: Id, level: u32, peer: Option<Peer>, keep_beyond: u64) {
         let reached = peer.map_or(u32::MAX, |peer| octave(me.distance_to(peer.id())));
         let stays = |known: &&Peer| {

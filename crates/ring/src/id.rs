@@ -48,8 +48,8 @@ impl Id {
         distance != 0 && (span == 0 || distance < span)
     }
 
-    /// Whether it lies in `(after, until]`: whether the node at `until` owns it when the node before
-    /// is at `after`. From a place round to itself lies everything.
+    /// Whether it lies in `(after, until]`: whether the node at `until` owns it when the node
+    /// before is at `after`. From a place round to itself lies everything.
     pub fn is_within(self, after: Id, until: Id) -> bool {
         self == until || self.is_between(after, until)
     }

@@ -14,12 +14,12 @@
 //! ([`simulator`]) runs the code that real nodes run.
 //!
 //! The protocol is Chord (Stoica, Morris, Liben-Nowell, Karger, Kaashoek, Dabek, Balakrishnan,
-//! *Chord: A Scalable Peer-to-peer Lookup Protocol for Internet Applications*, IEEE/ACM Transactions
-//! on Networking 11(1), 2003) as Zave corrected it (*Reasoning about Identifier Spaces: How to Make
-//! Chord Correct*, IEEE Transactions on Software Engineering 43(12), 2017; arXiv 1502.06461):
-//! a ring begins with at least r + 1 members; a candidate is asked before it is adopted; successor
-//! lists are copied whole; a node that left comes back under another id. What she proved is checked
-//! at every step of every simulation ([`simulator::Checker`]).
+//! *Chord: A Scalable Peer-to-peer Lookup Protocol for Internet Applications*, IEEE/ACM
+//! Transactions on Networking 11(1), 2003) as Zave corrected it (*Reasoning about Identifier
+//! Spaces: How to Make Chord Correct*, IEEE Transactions on Software Engineering 43(12), 2017;
+//! arXiv 1502.06461): a ring begins with at least r + 1 members; a candidate is asked before it is
+//! adopted; successor lists are copied whole; a node that left comes back under another id. What
+//! she proved is checked at every step of every simulation ([`simulator::Checker`]).
 
 mod circle;
 mod config;

@@ -10,6 +10,7 @@ pub mod news;
 mod output;
 mod password;
 pub mod poll;
+pub mod ring;
 mod session;
 pub mod simulate;
 mod when;

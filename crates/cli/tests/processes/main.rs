@@ -25,5 +25,6 @@ mod program;
 mod proxies;
 mod proxy;
 mod queue;
+mod ring;
 mod simulate;
 mod up;

@@ -35,6 +35,7 @@ fn help_teaches_and_lists_the_exit_codes() {
     }
     let roles = [
         "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "agency", "lottery",
+        "ring",
     ];
     for role in roles {
         let output = consorcio(&[role, "--help"]);

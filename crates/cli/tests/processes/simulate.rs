@@ -31,7 +31,7 @@ fn many_seeds_pass_without_a_violation() {
     let seeds = std::env::var("CONSORCIO_SIM_SEEDS");
     let seeds: u64 = seeds.map_or(SEEDS, |seeds| seeds.parse().unwrap());
     let summary = summary(&["--seeds", &seeds.to_string()]);
-    println!("{summary}");
+    eprintln!("{summary}");
     assert_eq!(summary["seeds"], seeds);
     assert_eq!(summary["violations"], 0);
     let count = |name: &str| summary[name].as_u64().unwrap();

@@ -10,6 +10,7 @@
 mod elections;
 mod outvoted;
 mod rounds;
+mod store;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

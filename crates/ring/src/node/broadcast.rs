@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The parts do not overlap, so each node hears it once, in some log₂ N steps. Whose part is whose
-//! depends on fingers; that every part is told, only on successors. A part whose hearer is dead goes
-//! to whoever comes after it. (After El-Ansary et al., *Efficient Broadcast in Structured P2P
+//! depends on fingers; that every part is told, only on successors. A part whose hearer is dead
+//! goes to whoever comes after it. (After El-Ansary et al., *Efficient Broadcast in Structured P2P
 //! Networks*, IPTPS 2003; the acknowledgements are ours.)
 
 use super::lookup::Purpose;

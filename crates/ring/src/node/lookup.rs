@@ -9,8 +9,8 @@
 //! Of all nodes it has heard of, the asker asks the one nearest before the key; when that one is
 //! silent, the next nearest. Nobody is asked twice, but for one case: before a lookup goes back, or
 //! takes the word of a node that knows of one nearer, the silent ones get a second chance, since a
-//! packet may have been lost. Fingers make it short, and only that: with wrong ones it still arrives
-//! by successors.
+//! packet may have been lost. Fingers make it short, and only that: with wrong ones it still
+//! arrives by successors.
 
 use super::{Node, Turn, What};
 use crate::fingers::octave_beyond;
@@ -20,7 +20,8 @@ use crate::{Id, Peer, Peers, SUCCESSORS_MAX};
 /// Lookups that a node has under way, its own upkeep included. Each takes about a kilobyte.
 pub const LOOKUPS_MAX: usize = 4096;
 
-/// Nodes that one lookup asks. In a ring of a million with half of it dead, hardly one asks 60.
+/// Nodes that one lookup asks. In a ring of a million with half of it dead, the longest of ten
+/// thousand asks some 90.
 pub const HOPS_MAX: usize = 128;
 
 /// Nodes before the key that an answer names. With half the ring dead, all of 16 are dead once in

@@ -132,8 +132,8 @@ impl Node {
         }
     }
 
-    /// A member that knows its neighbours: the first of a ring, or one of its base. Whoever founds a
-    /// ring gives all its founders what [`crate::Circle`] says.
+    /// A member that knows its neighbours: the first of a ring, or one of its base. Whoever founds
+    /// a ring gives all its founders what [`crate::Circle`] says.
     pub fn founder(
         me: Peer,
         predecessor: Option<Peer>,

@@ -1,12 +1,12 @@
 //! What Zave proved to hold always, checked always.
 //!
 //! Her invariant has two parts. Every member has a live successor in its list. And there are at
-//! least r + 1 *principals*: members that no member's list skips. (A list skips whoever lies between
-//! two neighbours of it, the node itself counted in front.) From these follow one ordered ring and
-//! that every member reaches it.
+//! least r + 1 *principals*: members that no member's list skips. (A list skips whoever lies
+//! between two neighbours of it, the node itself counted in front.) From these follow one ordered
+//! ring and that every member reaches it.
 //!
-//! A step changes one node, so what is counted is kept up to date rather than counted anew: a change
-//! costs about as many looks as a list is long.
+//! A step changes one node, so what is counted is kept up to date rather than counted anew: a
+//! change costs about as many looks as a list is long.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -119,8 +119,8 @@ fn join(world: &mut World) {
     }
 }
 
-/// A death at the end of a list is heard of one node further with each stabilisation, so the ring is
-/// left alone for as many as a list is long, and some more.
+/// A death at the end of a list is heard of one node further with each stabilisation, so the ring
+/// is left alone for as many as a list is long, and some more.
 fn settle(world: &mut World) {
     let rounds = world.config.successors as u64 + 4;
     world.run_until(world.now_us() + rounds * world.config.stabilise_to_us);

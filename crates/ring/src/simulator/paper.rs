@@ -1,8 +1,8 @@
 //! The paper's own experiments, with what it found beside what we find.
 //!
 //! Its simulator looks keys up iteratively, as ours does: a packet takes 50 ms on average, 500 ms
-//! without an answer are a death, and nothing is mended while lookups are measured. Where it ran one
-//! ring we run several, since which nodes die makes more difference than which keys are asked.
+//! without an answer are a death, and nothing is mended while lookups are measured. Where it ran
+//! one ring we run several, since which nodes die makes more difference than which keys are asked.
 
 use super::lookups::{Outcome, Plan};
 use super::summary::Histogram;

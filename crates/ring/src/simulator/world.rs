@@ -52,7 +52,8 @@ pub struct Violation {
     pub broken: Broken,
 }
 
-/// A ring and its network. A node's address is its place in the list of nodes; neither is used again.
+/// A ring and its network. A node's address is its place in the list of nodes; neither is used
+/// again.
 pub struct World {
     /// What all nodes agree on.
     pub config: Config,
@@ -220,8 +221,8 @@ impl World {
         self.unsettled().next().is_none()
     }
 
-    /// The nodes that still look for their place, and the members whose neighbours are not those that
-    /// they ought to be.
+    /// The nodes that still look for their place, and the members whose neighbours are not those
+    /// that they ought to be.
     pub fn unsettled(&self) -> impl Iterator<Item = &Node> {
         let circle = Circle::of(self.members());
         let nodes = self.nodes.iter().flatten();

@@ -1,7 +1,7 @@
 //! Stories of a ring: runs every script of `crates/ring/scripts`.
 //!
-//! The circle of a script has 256 places, so that `64` is a quarter of the way round. A packet takes
-//! 50 ms, silence of 500 ms is death, and nodes stabilise once a second. Times count from the
+//! The circle of a script has 256 places, so that `64` is a quarter of the way round. A packet
+//! takes 50 ms, silence of 500 ms is death, and nodes stabilise once a second. Times count from the
 //! command that is being run.
 //!
 //! `UPDATE_GOLDENFILES=1 cargo test -p ring --test scripts` writes what they print.

@@ -29,7 +29,7 @@ fn caught(bug: impl Meddle + 'static) -> String {
     let told = |report: &Report| (report.violation.clone(), report.trace);
     assert_eq!(told(&first), told(&again), "it does not repeat");
     let violation = first.violation.unwrap();
-    println!("{bug:?}, seed {}: {}", first.seed, violation.what);
+    eprintln!("{bug:?}, seed {}: {}", first.seed, violation.what);
     assert!(!violation.story.is_empty());
     violation.what
 }

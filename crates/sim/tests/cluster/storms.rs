@@ -31,7 +31,7 @@ fn storms_pass_without_a_violation() {
     for seed in seeds(SEEDS) {
         let started = std::time::Instant::now();
         let report = pass(&storm(seed));
-        println!(
+        eprintln!(
             "seed {seed}: {} operations, {} elections, {} crashes, {} snapshots in {:?}, {:?}",
             report.operations,
             report.elections,
@@ -45,7 +45,7 @@ fn storms_pass_without_a_violation() {
             *faults.entry(fault).or_default() += count;
         }
     }
-    println!("{faults:?}");
+    eprintln!("{faults:?}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn change(said: Said) -> Result<Write, Trouble> {
             key: said.key,
             count: Some(said.count.max(1)),
         },
-        Said::HashSet(v1::HashSet { key, pairs }) => Write::HashSet {
+        Said::HashSet(v1::HashSet { key, pairs }) => Write::HashPut {
             key,
             pairs: pairs.into_iter().map(pair_of).collect(),
         },
