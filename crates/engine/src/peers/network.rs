@@ -29,7 +29,7 @@ use crate::types::{Member, NodeId, Types, Vote};
 /// bounded by what one read of the log returns.
 const PIPELINE_MAX: usize = 8;
 
-/// While entries follow each other this closely, word of a commit waits to travel with the next one.
+/// While entries follow each other this closely, word of a commit waits to travel with the next.
 const CLOSE: Duration = Duration::from_millis(2);
 
 /// So long it waits, in the coarse steps of the runtime's timer: a follower that has an entry but
