@@ -20,8 +20,9 @@
 //! **Errors** have the code that gRPC has for them, and details (`grpc-status-details-bin`):
 //! `google.rpc.ErrorInfo` with the domain `consorcio` and a reason, which is the name of the
 //! problem in the REST API (`not-found` for `/problems/not-found`); `google.rpc.BadRequest` with
-//! the fields that are not valid; `google.rpc.RetryInfo` with when to try again. A write whose deadline passed
-//! has the reason `outcome-unknown`: it may have happened, and is sent again under the same id.
+//! the fields that are not valid; `google.rpc.RetryInfo` with when to try again. A write whose
+//! deadline passed has the reason `outcome-unknown`: it may have happened, and is sent again under
+//! the same id.
 
 /// The package `consorcio.v1`.
 #[allow(clippy::all, clippy::pedantic, clippy::wildcard_imports)]

@@ -497,9 +497,10 @@ impl Model {
                 Ok(Integer(removed))
             }
             Write::SetMove { from, to, member } => {
-                let source = self.set(from)?;
+                let Some(mut source) = self.set(from)? else {
+                    return Ok(Integer(0));
+                };
                 self.set(to)?;
-                let mut source = source.unwrap_or_default();
                 if !source.contains(member) {
                     return Ok(Integer(0));
                 }
