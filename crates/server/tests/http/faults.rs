@@ -24,13 +24,17 @@ async fn an_outvoted_node_ends_its_streams_and_sends_everybody_elsewhere() {
     let sites = three().await;
     let odd = &sites[1];
     let ana = sites[0].member("ana").await;
+    sites[0].member("berta").await;
     assert_eq!(put(odd, &ana, "a").await, 200);
     let ask = Ask::new("GET", "/v1/keys/a?consistency=linearizable").token(Some(&ana));
     assert_eq!(odd.send(ask).await.status, 200);
     let open = Stream::open(odd, "/v1/events", &ana, None).await;
     let mut elsewhere = Stream::open(&sites[2], "/v1/events", &ana, None).await;
-    odd.tamper("DELETE FROM keys");
-    assert_eq!(put(odd, &ana, "a").await, 200);
+    odd.tamper("DELETE FROM accounts WHERE name = 'berta'");
+    // Where she is known her name is taken; the odd node makes another account.
+    let again = serde_json::json!({ "name": "berta", "password": "otra contraseña" });
+    let taken = sites[0].post("/v1/accounts", None, &again).await;
+    assert_eq!(taken.status, 409, "{taken:?}");
     let said = last_words(open).await;
     assert!(
         said.contains("differs") && said.contains("ask another"),

@@ -114,6 +114,7 @@ const ROUTES: &str = "
     GET /v1/polls/{poll}/proof
     GET /v1/route/areas/{area}
     GET /v1/cluster
+    GET /v1/cluster/elections
     POST /v1/cluster/token
     DELETE /v1/cluster/nodes/{name}
     GET /v1/version
