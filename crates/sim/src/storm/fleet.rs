@@ -148,6 +148,7 @@ impl Storming {
             for (node, reason) in failed {
                 self.ended_itself(node, &reason);
             }
+            self.find_spoiled();
             self.note_rebuilt();
             SimRuntime::sleep(GLANCE).await;
         }
@@ -229,6 +230,16 @@ impl Storming {
             fleet.rebuilding = Some(node);
         }
         self.start(node);
+    }
+
+    /// A damaged log must not go unnoticed.
+    fn find_spoiled(&self) {
+        let spoiled = lock(&self.fleet).spoiled.clone();
+        let runs = |node: &NodeId| self.cluster.running(*node).is_some();
+        if let Some(node) = spoiled.into_iter().find(runs) {
+            self.book
+                .violate(format!("{node} runs with a byte of its log damaged"));
+        }
     }
 
     /// A rebuilt node that votes again has taken its old place.

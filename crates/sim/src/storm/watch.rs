@@ -145,9 +145,9 @@ impl Facts {
                 "{node} went back: from term {before} and index {known} to {term} and {committed}"
             ));
         }
-        let leader = status.leader.as_ref();
-        let leader = leader.and_then(|name| status.nodes.iter().find(|one| one.name == *name));
-        if let Some(leader) = leader {
+        // Not by its name: a node that took the place of another has the same.
+        let mut members = status.nodes.iter();
+        if let Some(leader) = members.find(|one| one.role == Role::Leader) {
             let (id, name) = self.leaders.entry(term).or_insert_with(|| {
                 news.push(format!("{} leads in term {term}", leader.name));
                 (leader.id, leader.name.clone())
@@ -247,6 +247,9 @@ mod tests {
 
     /// What a node says in a term, of a leader, at an index where its state has this hash.
     fn says(term: u64, leader: &str, index: u64, hash: &str) -> ClusterStatus {
+        let mut nodes = vec![member(1), member(2)];
+        let leads = nodes.iter_mut().find(|one| one.name == leader);
+        leads.expect("a member").role = Role::Leader;
         ClusterStatus {
             cluster: String::new(),
             node: Arc::from("n1"),
@@ -256,7 +259,7 @@ mod tests {
             applied: index,
             state_hash: hash.to_owned(),
             ready: true,
-            nodes: vec![member(1), member(2)],
+            nodes,
         }
     }
 
