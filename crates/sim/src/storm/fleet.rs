@@ -157,15 +157,17 @@ impl Storming {
     fn did_not_start(&self, node: NodeId, error: &StartError) {
         self.book.say(format!("{node} does not start: {error}"));
         self.cluster.crash(node, Crash::KillOnly);
-        let (spoiled, hindered) = {
+        let (spoiled, hindered, failing) = {
             let fleet = lock(&self.fleet);
-            let hindered = fleet.hindered.contains(&node) || fleet.failing.contains(&node);
-            (fleet.spoiled.contains(&node), hindered)
+            let has = |nodes: &BTreeSet<NodeId>| nodes.contains(&node);
+            let hindered = has(&fleet.hindered);
+            (has(&fleet.spoiled), hindered, has(&fleet.failing))
         };
         match error {
             StartError::Log(LogError::Damaged { .. }) if spoiled => self.rebuild(node),
             // It is tried again with the next start of all.
             StartError::Join(_) => {}
+            _ if failing => {}
             StartError::Data(_)
             | StartError::State(Fault::DiskFull)
             | StartError::Log(LogError::Io(_))

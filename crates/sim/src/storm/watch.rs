@@ -81,8 +81,8 @@ impl Watch {
         }
     }
 
-    /// A write was acknowledged by a node.
-    pub(crate) fn acknowledged(&self, cluster: &Cluster, by: NodeId, position: &Position) {
+    /// A write was acknowledged. `calm` says that no disk was lost and nobody is being removed.
+    pub(crate) fn acknowledged(&self, cluster: &Cluster, position: &Position, calm: bool) {
         let index = position.index;
         let (told, number) = {
             let mut facts = lock(&self.inner);
@@ -91,32 +91,25 @@ impl Watch {
             (told, facts.acknowledgements)
         };
         self.tell(told);
-        if number.is_multiple_of(LOOKED_AFTER)
-            && let Some(running) = cluster.running(by)
-        {
-            self.look_after(cluster, &running.status(), index);
+        if number.is_multiple_of(LOOKED_AFTER) && calm {
+            self.look_after(cluster, index);
         }
     }
 
-    /// A majority has the entry durably. While the members change it is not clear which.
-    fn look_after(&self, cluster: &Cluster, status: &ClusterStatus, index: u64) {
-        let nodes = cluster.sim.nodes();
-        let is_member = |node: &&NodeId| {
-            let name = node.to_string();
-            status.nodes.iter().any(|one| one.name == name)
+    /// A majority has the entry durably.
+    fn look_after(&self, cluster: &Cluster, index: u64) {
+        let Some(voters) = agreed_voters(cluster) else {
+            return;
         };
-        let members: Vec<NodeId> = nodes.iter().filter(is_member).copied().collect();
-        let changes = status.nodes.iter().any(|one| one.role == Role::Learner)
-            || members.len() != status.nodes.len();
-        let durable = |disk: &SimDisk| StoredLog::read(&disk.durable_copy()).holds(index);
-        let have = members
-            .iter()
-            .filter(|node| durable(cluster.sim.disk(**node)));
-        let have = have.count();
-        if !changes && have <= members.len() / 2 {
+        let durable = |node: &&NodeId| {
+            let disk = cluster.sim.disk(**node).durable_copy();
+            StoredLog::read(&disk).holds(index)
+        };
+        let have = voters.iter().filter(durable).count();
+        if have <= voters.len() / 2 {
             self.book.violate(format!(
                 "entry {index} was acknowledged when {have} of {} had synced it",
-                members.len()
+                voters.len()
             ));
         }
     }
@@ -127,6 +120,26 @@ impl Watch {
             Err(violation) => self.book.violate(violation),
         }
     }
+}
+
+/// The voters, if all nodes that run know the same and no change is under way.
+fn agreed_voters(cluster: &Cluster) -> Option<Vec<NodeId>> {
+    let nodes = cluster.sim.nodes();
+    let running = nodes.iter().filter_map(|node| cluster.running(*node));
+    let views: Vec<_> = running.map(|running| running.status()).collect();
+    let known = |status: &ClusterStatus| {
+        let members = status.nodes.iter();
+        let members: Vec<_> = members
+            .map(|one| (one.name.clone(), one.id, one.role == Role::Learner))
+            .collect();
+        members
+    };
+    let first = known(views.first()?);
+    let agreed = views.iter().all(|status| known(status) == first);
+    let settled = first.iter().all(|(_, _, learns)| !learns);
+    let is_member = |node: &NodeId| first.iter().any(|(name, ..)| *name == node.to_string());
+    let voters: Vec<NodeId> = nodes.into_iter().filter(is_member).collect();
+    (agreed && settled && voters.len() == first.len()).then_some(voters)
 }
 
 type Told = Result<Vec<String>, String>;
