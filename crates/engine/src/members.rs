@@ -250,6 +250,10 @@ impl<E: Env> Node<E> {
         if let Some(elsewhere) = self.not_leader() {
             return elsewhere;
         }
+        // Perhaps this very one, asked for before: to refuse it now would be wrong.
+        if self.is_changing() {
+            return Response::Unavailable("a change of the members is under way".to_owned());
+        }
         let own = std::iter::once((self.identity().id, self.member()));
         let named = own
             .chain(self.others())
@@ -283,6 +287,13 @@ impl<E: Env> Node<E> {
             Ok(Err(error)) => Response::Unavailable(error.to_string()),
             Err(_) => Response::Removed(Err(MembershipError::TimedOut)),
         }
+    }
+
+    /// True while a change of voters is half done, as far as this node knows.
+    pub(crate) fn is_changing(&self) -> bool {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        is_joint(metrics.membership_config.membership())
     }
 
     /// Whether a majority of live voters is left without `id`.

@@ -10,7 +10,6 @@ use super::book::Book;
 use super::logs::StoredLog;
 use crate::cluster::Cluster;
 use crate::context::{NodeId, lock};
-use crate::disk::SimDisk;
 
 /// One acknowledgement in so many is looked after on the disks: reading logs takes time.
 const LOOKED_AFTER: u64 = 24;
