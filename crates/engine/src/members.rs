@@ -134,7 +134,11 @@ fn due<E: Env>(node: &Node<E>) -> Option<(Change, String)> {
             let mut wanted: BTreeSet<NodeId> = voters.difference(&replaced).copied().collect();
             wanted.insert(*id);
             let what = format!("{} has caught up and votes now", member.name);
-            return Some((ChangeMembers::ReplaceAllVoters(wanted), what));
+            let voting = ChangeMembers::ReplaceAllVoters(wanted);
+            // Of those that it replaces the voters go by themselves.
+            let others = replaced.difference(&voters).copied().collect();
+            let change = vec![ChangeMembers::RemoveNodes(others), voting];
+            return Some((ChangeMembers::Batch(change), what));
         }
         let moved = node
             .last_pulse(*id)
@@ -182,7 +186,9 @@ impl<E: Env> Node<E> {
         }
         tracing::info!(name, peer, "a node joins as a learner");
         let member = Member { name, peer, http };
-        let adding = self.raft().add_learner(id, member, false);
+        // Not `add_learner`: in the middle of a change it would keep those whose place is taken.
+        let adding = ChangeMembers::AddNodes(BTreeMap::from([(id, member)]));
+        let adding = self.raft().change_membership(adding, false);
         match E::Runtime::timeout(CALL_TIMEOUT / 2, Box::pin(adding)).await {
             Ok(Ok(_)) => Response::Joined(Ok(())),
             Ok(Err(error)) => Response::Unavailable(error.to_string()),
@@ -244,6 +250,10 @@ impl<E: Env> Node<E> {
         if let Some(elsewhere) = self.not_leader() {
             return elsewhere;
         }
+        // Perhaps this very one, asked for before: to refuse it now would be wrong.
+        if self.is_changing() {
+            return Response::Unavailable("a change of the members is under way".to_owned());
+        }
         let own = std::iter::once((self.identity().id, self.member()));
         let named = own
             .chain(self.others())
@@ -277,6 +287,13 @@ impl<E: Env> Node<E> {
             Ok(Err(error)) => Response::Unavailable(error.to_string()),
             Err(_) => Response::Removed(Err(MembershipError::TimedOut)),
         }
+    }
+
+    /// True while a change of voters is half done, as far as this node knows.
+    pub(crate) fn is_changing(&self) -> bool {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        is_joint(metrics.membership_config.membership())
     }
 
     /// Whether a majority of live voters is left without `id`.

@@ -6,7 +6,6 @@ use openraft::async_runtime::WatchReceiver as _;
 use openraft_rt::AsyncRuntime;
 
 use crate::env::Env;
-use crate::members;
 use crate::node::{Leader, Node, POLL};
 use crate::types::NodeId;
 
@@ -68,12 +67,7 @@ impl<E: Env> Node<E> {
 
     /// Waits until no change of voters is half done: without this node it could not be finished.
     async fn members_settled(&self) {
-        let joint = || {
-            let metrics = self.inner.raft.metrics();
-            let metrics = metrics.borrow_watched();
-            members::is_joint(metrics.membership_config.membership())
-        };
-        while joint() {
+        while self.is_changing() {
             E::Runtime::sleep(POLL).await;
         }
     }

@@ -139,6 +139,8 @@ impl<E: Env> Link<E> {
     }
 
     async fn copy_and_send(&self, vote: Vote) -> io::Result<SnapshotResponse<C<E>>> {
+        // A copy of the state is costly, and one who is away is tried again and again.
+        drop(self.connect(Purpose::Calls).await?);
         let path = self.state.scratch(&format!("send-{}.db", self.target));
         let meta = self
             .state

@@ -12,7 +12,7 @@ use super::Storming;
 use super::history::{Once, held, value_of};
 use super::linear::{Held, What};
 use crate::cluster::{Reading, delete_action, deleted, put_action, written};
-use crate::context::NodeId;
+use crate::context::{NodeId, lock};
 use crate::dice::Dice;
 use crate::runtime::SimRuntime;
 use crate::task::JoinHandle;
@@ -259,8 +259,9 @@ impl Client {
         };
         match ended {
             Ok(Ok(served)) => {
+                let calm = lock(&self.storming.fleet).is_calm();
                 let watch = &self.storming.watch;
-                watch.acknowledged(cluster, node, &served.position);
+                watch.acknowledged(cluster, &served.position, calm);
                 Attempt::Done(served)
             }
             Ok(Err(WriteError::OutcomeUnknown)) | Err(_) => Attempt::Unknown,

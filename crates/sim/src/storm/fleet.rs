@@ -148,6 +148,7 @@ impl Storming {
             for (node, reason) in failed {
                 self.ended_itself(node, &reason);
             }
+            self.find_spoiled();
             self.note_rebuilt();
             SimRuntime::sleep(GLANCE).await;
         }
@@ -156,15 +157,17 @@ impl Storming {
     fn did_not_start(&self, node: NodeId, error: &StartError) {
         self.book.say(format!("{node} does not start: {error}"));
         self.cluster.crash(node, Crash::KillOnly);
-        let (spoiled, hindered) = {
+        let (spoiled, hindered, failing) = {
             let fleet = lock(&self.fleet);
-            let hindered = fleet.hindered.contains(&node) || fleet.failing.contains(&node);
-            (fleet.spoiled.contains(&node), hindered)
+            let has = |nodes: &BTreeSet<NodeId>| nodes.contains(&node);
+            let hindered = has(&fleet.hindered);
+            (has(&fleet.spoiled), hindered, has(&fleet.failing))
         };
         match error {
             StartError::Log(LogError::Damaged { .. }) if spoiled => self.rebuild(node),
             // It is tried again with the next start of all.
             StartError::Join(_) => {}
+            _ if failing => {}
             StartError::Data(_)
             | StartError::State(Fault::DiskFull)
             | StartError::Log(LogError::Io(_))
@@ -229,6 +232,16 @@ impl Storming {
             fleet.rebuilding = Some(node);
         }
         self.start(node);
+    }
+
+    /// A damaged log must not go unnoticed.
+    fn find_spoiled(&self) {
+        let spoiled = lock(&self.fleet).spoiled.clone();
+        let runs = |node: &NodeId| self.cluster.running(*node).is_some();
+        if let Some(node) = spoiled.into_iter().find(runs) {
+            self.book
+                .violate(format!("{node} runs with a byte of its log damaged"));
+        }
     }
 
     /// A rebuilt node that votes again has taken its old place.

@@ -10,7 +10,6 @@ use super::book::Book;
 use super::logs::StoredLog;
 use crate::cluster::Cluster;
 use crate::context::{NodeId, lock};
-use crate::disk::SimDisk;
 
 /// One acknowledgement in so many is looked after on the disks: reading logs takes time.
 const LOOKED_AFTER: u64 = 24;
@@ -81,8 +80,8 @@ impl Watch {
         }
     }
 
-    /// A write was acknowledged by a node.
-    pub(crate) fn acknowledged(&self, cluster: &Cluster, by: NodeId, position: &Position) {
+    /// A write was acknowledged. `calm` says that no disk was lost and nobody is being removed.
+    pub(crate) fn acknowledged(&self, cluster: &Cluster, position: &Position, calm: bool) {
         let index = position.index;
         let (told, number) = {
             let mut facts = lock(&self.inner);
@@ -91,32 +90,25 @@ impl Watch {
             (told, facts.acknowledgements)
         };
         self.tell(told);
-        if number.is_multiple_of(LOOKED_AFTER)
-            && let Some(running) = cluster.running(by)
-        {
-            self.look_after(cluster, &running.status(), index);
+        if number.is_multiple_of(LOOKED_AFTER) && calm {
+            self.look_after(cluster, index);
         }
     }
 
-    /// A majority has the entry durably. While the members change it is not clear which.
-    fn look_after(&self, cluster: &Cluster, status: &ClusterStatus, index: u64) {
-        let nodes = cluster.sim.nodes();
-        let is_member = |node: &&NodeId| {
-            let name = node.to_string();
-            status.nodes.iter().any(|one| one.name == name)
+    /// A majority has the entry durably.
+    fn look_after(&self, cluster: &Cluster, index: u64) {
+        let Some(voters) = agreed_voters(cluster) else {
+            return;
         };
-        let members: Vec<NodeId> = nodes.iter().filter(is_member).copied().collect();
-        let changes = status.nodes.iter().any(|one| one.role == Role::Learner)
-            || members.len() != status.nodes.len();
-        let durable = |disk: &SimDisk| StoredLog::read(&disk.durable_copy()).holds(index);
-        let have = members
-            .iter()
-            .filter(|node| durable(cluster.sim.disk(**node)));
-        let have = have.count();
-        if !changes && have <= members.len() / 2 {
+        let durable = |node: &&NodeId| {
+            let disk = cluster.sim.disk(**node).durable_copy();
+            StoredLog::read(&disk).holds(index)
+        };
+        let have = voters.iter().filter(durable).count();
+        if have <= voters.len() / 2 {
             self.book.violate(format!(
                 "entry {index} was acknowledged when {have} of {} had synced it",
-                members.len()
+                voters.len()
             ));
         }
     }
@@ -127,6 +119,26 @@ impl Watch {
             Err(violation) => self.book.violate(violation),
         }
     }
+}
+
+/// The voters, if all nodes that run know the same and no change is under way.
+fn agreed_voters(cluster: &Cluster) -> Option<Vec<NodeId>> {
+    let nodes = cluster.sim.nodes();
+    let running = nodes.iter().filter_map(|node| cluster.running(*node));
+    let views: Vec<_> = running.map(|running| running.status()).collect();
+    let known = |status: &ClusterStatus| {
+        let members = status.nodes.iter();
+        let members: Vec<_> = members
+            .map(|one| (one.name.clone(), one.id, one.role == Role::Learner))
+            .collect();
+        members
+    };
+    let first = known(views.first()?);
+    let agreed = views.iter().all(|status| known(status) == first);
+    let settled = first.iter().all(|(_, _, learns)| !learns);
+    let is_member = |node: &NodeId| first.iter().any(|(name, ..)| *name == node.to_string());
+    let voters: Vec<NodeId> = nodes.into_iter().filter(is_member).collect();
+    (agreed && settled && voters.len() == first.len()).then_some(voters)
 }
 
 type Told = Result<Vec<String>, String>;
@@ -145,9 +157,9 @@ impl Facts {
                 "{node} went back: from term {before} and index {known} to {term} and {committed}"
             ));
         }
-        let leader = status.leader.as_ref();
-        let leader = leader.and_then(|name| status.nodes.iter().find(|one| one.name == *name));
-        if let Some(leader) = leader {
+        // Not by its name: a node that took the place of another has the same.
+        let mut members = status.nodes.iter();
+        if let Some(leader) = members.find(|one| one.role == Role::Leader) {
             let (id, name) = self.leaders.entry(term).or_insert_with(|| {
                 news.push(format!("{} leads in term {term}", leader.name));
                 (leader.id, leader.name.clone())
@@ -247,6 +259,9 @@ mod tests {
 
     /// What a node says in a term, of a leader, at an index where its state has this hash.
     fn says(term: u64, leader: &str, index: u64, hash: &str) -> ClusterStatus {
+        let mut nodes = vec![member(1), member(2)];
+        let leads = nodes.iter_mut().find(|one| one.name == leader);
+        leads.expect("a member").role = Role::Leader;
         ClusterStatus {
             cluster: String::new(),
             node: Arc::from("n1"),
@@ -256,7 +271,7 @@ mod tests {
             applied: index,
             state_hash: hash.to_owned(),
             ready: true,
-            nodes: vec![member(1), member(2)],
+            nodes,
         }
     }
 

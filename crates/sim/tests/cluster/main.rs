@@ -8,6 +8,7 @@
 mod boundaries;
 mod bugs;
 mod leaders;
+mod members;
 mod readiness;
 mod seeds;
 mod snapshots;

@@ -98,3 +98,22 @@ fn a_snapshot_that_finds_no_room_is_taken_once_there_is_some() {
         cluster.until_equal().await;
     });
 }
+
+#[test]
+fn a_node_that_is_away_costs_no_copies_of_the_state() {
+    World::new(5, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        cluster.crash(LAGGARD, Crash::KillOnly);
+        outgrow_the_log(&cluster, 0).await;
+        sim.sleep(Duration::from_secs(10)).await;
+        let leader = cluster.leader().await;
+        let status = cluster.running(leader).expect("it runs").status();
+        let name = LAGGARD.to_string();
+        let away = status.nodes.iter().find(|one| one.name == name);
+        let copy = format!("send-{}.db", away.expect("a member").id);
+        assert_eq!(sim.disk(leader).made(&copy), 0);
+        cluster.start(LAGGARD);
+        cluster.until_equal().await;
+        assert!(sim.disk(leader).made(&copy) > 0);
+    });
+}
