@@ -10,6 +10,7 @@ use crate::event::EventId;
 use crate::lottery::{Bet, Disclosure, Rule};
 use crate::names::{AreaName, Name};
 use crate::polls::NewPoll;
+use crate::polls::lists::ListItem;
 use crate::store::{Condition, Operation};
 
 /// A change that a front door asks for. It is encoded once ([`Proposal::encode`]), travels and is
@@ -271,6 +272,15 @@ pub enum Action {
     SettlePoll {
         /// Poll id.
         poll: i64,
+    },
+    /// Takes items from the head of a poll's list and counts them, in one step: see
+    /// [`crate::polls::lists`] (the node itself).
+    CountList {
+        /// Poll id.
+        poll: i64,
+        /// What the head of the list is, and what a front door makes of it: at most
+        /// [`crate::polls::lists::ITEMS_MAX`]. At the first that differs it stops.
+        items: Vec<ListItem>,
     },
 }
 

@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::lottery::commands as lotteries;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
-use crate::polls::{ballots, manage};
+use crate::polls::{ballots, lists, manage};
 use crate::replies::{self, Found};
 use crate::schema::{SCHEMA, SCHEMA_VERSION};
 use crate::sql::{Fault, Param, Row, Sql};
@@ -408,6 +408,7 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         } => ballots::cast(context, *poll, *choice, code_hash, voter.as_ref()),
         Action::ClosePoll { poll } => manage::close(context, *poll),
         Action::SettlePoll { poll } => manage::settle(context, *poll),
+        Action::CountList { poll, items } => lists::count(context, *poll, items),
         Action::OpenLottery { .. }
         | Action::StoreBets { .. }
         | Action::CloseAgency { .. }

@@ -222,6 +222,12 @@ CREATE TABLE IF NOT EXISTS poll_options (
     PRIMARY KEY (poll, number)
 ) WITHOUT ROWID;
 
+CREATE TABLE IF NOT EXISTS poll_lists (
+    poll BIGINT PRIMARY KEY,
+    list TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS poll_lists_by_list ON poll_lists (list);
+
 CREATE TABLE IF NOT EXISTS poll_voters (
     poll BIGINT NOT NULL,
     account BIGINT NOT NULL,

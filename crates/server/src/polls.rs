@@ -1,4 +1,4 @@
-//! Polls at the front door: from the rules' types to the API's and back, and the two tasks that
+//! Polls at the front door: from the rules' types to the API's and back, and the tasks that
 //! keep them alive.
 //!
 //! ```text
@@ -18,9 +18,11 @@
 //! round, a read and the way there.
 
 mod convert;
+mod feed;
 mod records;
 mod tasks;
 
 pub(crate) use convert::{Csv, hex, new_poll, not_final, poll, proof, record, result, tally_event};
+pub(crate) use feed::feed;
 pub(crate) use records::Records;
 pub(crate) use tasks::{follow_tallies, settle_due};

@@ -63,6 +63,7 @@ impl Front {
         tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
+        tasks.spawn(polls::feed(app.clone(), app.stopping.clone()));
         Ok(Front { app, tasks })
     }
 

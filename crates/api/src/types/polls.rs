@@ -106,6 +106,12 @@ pub struct NewPoll {
     /// What it takes to win.
     #[serde(default)]
     pub majority: PollMajority,
+    /// A list of the store from which ballots are taken as well, each counted exactly once: items
+    /// like `{"voter_id": "ana", "vote": "a"}`, where `a` is the first option, or the option's
+    /// text. Only in a poll for anyone: nothing proves who a voter of a list is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "votes")]
+    pub from_list: Option<String>,
 }
 
 /// A poll was made.
@@ -181,6 +187,9 @@ pub struct Poll {
     pub quorum_percent: Option<i64>,
     /// What it takes to win.
     pub majority: PollMajority,
+    /// The list of the store from which it takes ballots as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_list: Option<String>,
     /// How it stands; `null` while that is not to be shown.
     pub tally: Option<Tally>,
     /// Whether whoever asks may vote in it, when it is open.

@@ -40,6 +40,7 @@ fn poll() -> NewPoll {
         quorum: None,
         quorum_percent: None,
         majority: PollMajority::Simple,
+        from_list: None,
     }
 }
 

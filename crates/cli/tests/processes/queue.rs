@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::harness::{Cluster, PATIENCE};
+use super::harness::{Cluster, PATIENCE, eventually, run, stdout};
 
 /// A Redis client with as much of the protocol as this needs.
 struct Client(BufReader<TcpStream>);
@@ -115,4 +115,54 @@ async fn every_job_that_was_acknowledged_is_done_once_when_the_leader_dies() {
         );
     }
     assert!(done.is_empty(), "nobody pushed {done:?}");
+}
+
+/// A vote front end that pushes JSON, and no worker at all: the poll takes its ballots itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ballots_pushed_to_a_list_are_counted_once_when_the_leader_dies() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let (config, url) = (
+        cluster.dir.path().join("c"),
+        cluster.nodes[(leader + 1) % 3].url(),
+    );
+    let consorcio = |arguments: &[&str]| {
+        let output = run(&config, &url, arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+        stdout(&output)
+    };
+    consorcio(&["account", "login", "admin"]);
+    let create = ["poll", "create", "¿A o B?", "--options", "A,B"];
+    consorcio(&[&create[..], &["--from-list", "votes"]].concat());
+    let mut front = Client::connect(cluster.nodes[(leader + 1) % 3].redis).await;
+    let (mut sure, mut doubtful) = (0, 0);
+    for voter in 0..400 {
+        if voter == 200 {
+            cluster.nodes[leader].kill();
+        }
+        let item = format!(r#"'{{"voter_id": {voter}, "vote": "a"}}'"#);
+        loop {
+            let reply = front.ask(&format!("RPUSH votes {item}")).await.remove(0);
+            match reply.split(' ').next().unwrap() {
+                length if length.starts_with(':') => sure += 1,
+                "-UNKNOWNOUTCOME" => doubtful += 1,
+                "-CLUSTERDOWN" | "-BUSY" => continue,
+                _ => panic!("{reply}"),
+            }
+            break;
+        }
+    }
+    let client = cluster.nodes[(leader + 1) % 3].client();
+    let counted = eventually("all are counted", async || {
+        let length = front.ask("LLEN votes").await.remove(0);
+        let poll = client.poll(1).await.ok()?;
+        let counted = poll.tally?.options[0].ballots;
+        (length == ":0" && counted >= sure).then_some(counted)
+    })
+    .await;
+    assert!(
+        counted <= sure + doubtful,
+        "{counted} of {sure} and {doubtful}"
+    );
+    assert_eq!(front.ask("EXISTS votes:refused").await, [":0"]);
 }

@@ -88,6 +88,13 @@ pub enum Reply {
         /// Its leaf in the tree of final ballots, if it is not changed again.
         leaf: [u8; 32],
     },
+    /// Items of a poll's list were taken.
+    ListCounted {
+        /// Ballots cast or changed.
+        counted: u32,
+        /// Items that were no ballot, and were put aside.
+        refused: u32,
+    },
 }
 
 /// An applied command whose answer is no. The order of the variants is the wire format.

@@ -22,7 +22,12 @@ pub(crate) fn cast(
     let params: [Param<'_>; 3] = [poll.into(), key.into(), account.unwrap_or(0).into()];
     let rows = context.sql.query(SELECT, &params)?;
     let row = rows.first().ok_or(Rejection::NotFound(Thing::Poll))?;
-    check_time(row, context.now_ms)?;
+    let times = Times {
+        opens_at_ms: row.int(3)?,
+        closes_at_ms: row.int_opt(4)?,
+        is_closed: row.int_opt(5)?.is_some(),
+    };
+    times.check(context.now_ms)?;
     let weight = weight(row, account, voter.is_some())?;
     let choice = checked(choice, row.int(0)?)?;
     let before = row.int_opt(6)?;
@@ -40,15 +45,54 @@ pub(crate) fn cast(
         weight,
         name,
     });
+    let ballot = Ballot {
+        poll,
+        voter: key,
+        account,
+        choice,
+        weight,
+        code_hash,
+    };
+    write(context, &ballot, before)?;
+    Ok(Reply::Ballot {
+        at_ms: context.now_ms,
+        changed: before.is_some(),
+        weight,
+        leaf,
+    })
+}
+
+/// A ballot as it is stored.
+pub(super) struct Ballot<'a> {
+    pub poll: i64,
+    pub voter: &'a [u8],
+    pub account: Option<i64>,
+    pub choice: i64,
+    pub weight: i64,
+    pub code_hash: &'a [u8; 32],
+}
+
+/// Writes a ballot, and the tallies that it changes; `before` is the voter's choice until now.
+pub(super) fn write(
+    context: &mut Context<'_>,
+    ballot: &Ballot<'_>,
+    before: Option<i64>,
+) -> Result<(), Fault> {
+    let Ballot {
+        poll,
+        choice,
+        weight,
+        ..
+    } = *ballot;
     context.sql.execute(
         UPSERT,
         &[
             poll.into(),
-            key.into(),
-            account.into(),
+            ballot.voter.into(),
+            ballot.account.into(),
             choice.into(),
             weight.into(),
-            code_hash.into(),
+            ballot.code_hash.into(),
             context.now_ms.into(),
         ],
     )?;
@@ -58,12 +102,7 @@ pub(crate) fn cast(
             count(context, poll, before, -1, -weight)?;
         }
     }
-    Ok(Reply::Ballot {
-        at_ms: context.now_ms,
-        changed: before.is_some(),
-        weight,
-        leaf,
-    })
+    Ok(())
 }
 
 const SELECT: &str = "
@@ -94,16 +133,26 @@ fn voter(context: &Context<'_>, cookie: Option<&[u8; 32]>) -> Option<Vec<u8>> {
     voter_key(context.account().ok(), cookie)
 }
 
-fn check_time(row: &Row, now_ms: i64) -> Step<()> {
-    let is_over = row.int_opt(4)?.is_some_and(|closes| closes <= now_ms);
-    if is_over || row.int_opt(5)?.is_some() {
-        return Err(Rejection::PollClosed.into());
+/// When a poll takes ballots.
+pub(super) struct Times {
+    pub opens_at_ms: i64,
+    pub closes_at_ms: Option<i64>,
+    pub is_closed: bool,
+}
+
+impl Times {
+    /// Whether it takes them now.
+    pub fn check(&self, now_ms: i64) -> Step<()> {
+        let is_over = self.closes_at_ms.is_some_and(|closes| closes <= now_ms);
+        if is_over || self.is_closed {
+            return Err(Rejection::PollClosed.into());
+        }
+        let opens_at_ms = self.opens_at_ms;
+        if now_ms < opens_at_ms {
+            return Err(Rejection::PollNotOpen { opens_at_ms }.into());
+        }
+        Ok(())
     }
-    let opens_at_ms = row.int(3)?;
-    if now_ms < opens_at_ms {
-        return Err(Rejection::PollNotOpen { opens_at_ms }.into());
-    }
-    Ok(())
 }
 
 /// What the voter's ballot weighs, if there is a voter who may vote.

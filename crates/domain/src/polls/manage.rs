@@ -6,6 +6,7 @@ use crate::command::{Rejection, Reply, Right, Thing};
 use crate::context::{Caller, Context, Step, invalid, told};
 use crate::event::Topic;
 use crate::news::check_line;
+use crate::polls::lists;
 use crate::polls::{
     AHEAD_MAX_MS, BLANK, LISTED_MAX, Listed, Majority, NewPoll, OPTION_MAX_CHARS, OPTIONS_MAX,
     OPTIONS_MIN, POLLS_MAX, POLLS_PER_AUTHOR_MAX, QUESTION_MAX_CHARS, Quorum, RUNNING_MAX,
@@ -18,6 +19,7 @@ pub(crate) fn create(context: &mut Context<'_>, poll: &NewPoll) -> Step<Reply> {
     check_texts(poll)?;
     let (opens_at_ms, closes_at_ms) = times(context.now_ms, poll)?;
     check_rules(poll)?;
+    lists::check(context, poll)?;
     let listed = match &poll.voters {
         Voters::Listed(listed) => accounts_of(context, listed)?,
         Voters::Members | Voters::Anyone => Vec::new(),
@@ -53,6 +55,7 @@ pub(crate) fn create(context: &mut Context<'_>, poll: &NewPoll) -> Step<Reply> {
     ];
     context.sql.execute(INSERT_POLL, &params)?;
     insert_options(context, id, &poll.options)?;
+    lists::insert(context, id, poll)?;
     for (account, weight) in listed {
         context.sql.execute(
             "INSERT INTO poll_voters (poll, account, weight) VALUES (?1, ?2, ?3)",

@@ -32,6 +32,7 @@
 
 pub(crate) mod ballots;
 pub mod leaf;
+pub mod lists;
 pub(crate) mod manage;
 pub mod queries;
 pub mod record;
@@ -105,6 +106,9 @@ pub struct NewPoll {
     pub quorum: Option<Quorum>,
     /// What it takes to win.
     pub majority: Majority,
+    /// The list of the store that it takes ballots from as well: see [`lists`]. Only if anyone may
+    /// vote, and no other poll that is not closed takes from that list.
+    pub from_list: Option<String>,
 }
 
 /// Who may vote. The order of the variants is the wire format: append only.

@@ -85,6 +85,8 @@ pub struct Poll {
     pub quorum: Option<Quorum>,
     /// What it takes to win.
     pub majority: Majority,
+    /// The list that it takes ballots from as well.
+    pub from_list: Option<String>,
     /// How it stands; `None` while that is not to be shown.
     pub tally: Option<Tally>,
     /// Who may vote, as far as it can be counted; members only if one poll is asked for.
@@ -158,7 +160,8 @@ macro_rules! select_polls {
             "SELECT p.id, a.name, p.author, p.question, p.voters, p.live, p.open_ballot,
                 p.created_at_ms, p.opens_at_ms, p.closes_at_ms, p.closed_at_ms,
                 p.quorum_percent, p.quorum_weight, p.majority, p.listed_voters, p.listed_weight,
-                (SELECT clock_ms FROM machine WHERE id = 1)
+                (SELECT clock_ms FROM machine WHERE id = 1),
+                (SELECT l.list FROM poll_lists l WHERE l.poll = p.id)
              FROM polls p JOIN accounts a ON a.id = p.author ",
             $tail
         )
@@ -205,6 +208,7 @@ fn poll_of(sql: &mut dyn Sql, row: &Row, viewer: &Viewer) -> Result<Poll, Fault>
         quorum,
         majority: Majority::from_number(row.int(13)?)
             .ok_or(Fault::Corrupt("there is no such majority"))?,
+        from_list: row.text_opt(17)?.map(str::to_owned),
         tally: (live || state == State::Closed).then_some(tally),
         electorate: match voters {
             VotersKind::Anyone => None,

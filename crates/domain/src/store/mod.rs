@@ -24,6 +24,7 @@ mod access;
 mod changes;
 mod execute;
 mod groups;
+mod heads;
 mod journals;
 mod keys;
 mod lists;
@@ -53,6 +54,7 @@ pub use reply::{Answer, Entry, Executed, Journal, StoreError, StoreReply};
 pub use touched::{Message, Touched, TouchedKey};
 
 pub(crate) use execute::execute;
+pub(crate) use heads::{may_be_list, put_aside, take_head};
 pub(crate) use sweep::sweep;
 
 use crate::event::EventId;

@@ -26,6 +26,7 @@ pub fn sample(number: usize) -> Action {
         closes_at_ms: None,
         quorum: None,
         majority: Majority::Simple,
+        from_list: None,
     };
     Action::CreatePoll { poll }
 }
@@ -54,6 +55,7 @@ pub fn action(line: &Line, now_ms: i64) -> Result<Option<Action>, Failed> {
                 closes_at_ms: closes.map(|span| now_ms + span.0),
                 quorum: quorum.as_deref().map(self::quorum).transpose()?,
                 majority: self::majority(majority.as_deref().unwrap_or("simple"))?,
+                from_list: None,
             };
             Action::CreatePoll { poll }
         }

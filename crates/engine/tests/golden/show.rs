@@ -43,6 +43,7 @@ fn reply(reply: &Reply) -> String {
         | Reply::AgencyClosed { .. }
         | Reply::Drawn { .. } => lottery::reply(reply),
         Reply::Poll { id } => format!("poll {id}"),
+        Reply::ListCounted { counted, refused } => format!("{counted} counted, {refused} refused"),
         Reply::Ballot {
             at_ms,
             changed,

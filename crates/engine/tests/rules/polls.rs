@@ -142,6 +142,7 @@ fn new_poll(voters: Voters) -> Action {
         closes_at_ms: None,
         quorum: None,
         majority: Majority::Simple,
+        from_list: None,
     };
     Action::CreatePoll { poll }
 }

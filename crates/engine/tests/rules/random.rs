@@ -165,6 +165,7 @@ fn new_poll(rng: &mut Rng) -> NewPoll {
         closes_at_ms: rng.one_in(2).then_some(closes_at_ms),
         quorum: None,
         majority: Majority::Simple,
+        from_list: None,
     }
 }
 

@@ -57,6 +57,7 @@ pub(crate) fn new_poll(poll: types::NewPoll) -> Result<NewPoll, Trouble> {
             PollMajority::ThreeQuarters => Majority::ThreeQuarters,
             PollMajority::Electorate => Majority::Electorate,
         },
+        from_list: poll.from_list,
     })
 }
 
@@ -95,6 +96,7 @@ pub(crate) fn poll(poll: Poll) -> types::Poll {
         quorum,
         quorum_percent,
         majority: majority(poll.majority),
+        from_list: poll.from_list,
         tally: poll.tally.as_ref().map(tally),
         may_vote: poll.may_vote,
         ballot: poll.own.map(own),

@@ -13,6 +13,7 @@ mod lotteries;
 mod lottery_pages;
 mod news;
 mod overload;
+mod poll_lists;
 mod poll_pages;
 mod polls;
 mod site;

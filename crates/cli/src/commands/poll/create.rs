@@ -29,6 +29,10 @@ pub struct Create {
     /// Anyone may vote, also without an account: a show of hands, no more
     #[arg(long, conflicts_with = "list")]
     anyone: bool,
+    /// Take ballots from this list of the store as well, each exactly once: items like
+    /// {"voter_id": "ana", "vote": "a"} that anybody may push (redis-cli rpush). Anyone may vote
+    #[arg(long, value_name = "LIST", conflicts_with = "list")]
+    from_list: Option<String>,
     /// Only these members may vote, with their weights, which the record shows: one that only one
     /// voter has names that voter [default: all members]
     #[arg(long, value_name = "NAME[:WEIGHT],…", value_delimiter = ',', value_parser = listed)]
@@ -94,7 +98,10 @@ impl Create {
         Ok(NewPoll {
             question: self.question,
             options,
-            voters: match (self.anyone, self.list.is_empty()) {
+            voters: match (
+                self.anyone || self.from_list.is_some(),
+                self.list.is_empty(),
+            ) {
                 (true, _) => PollVoters::Anyone,
                 (false, false) => PollVoters::Listed,
                 (false, true) => PollVoters::Members,
@@ -113,6 +120,7 @@ impl Create {
                 Majority::ThreeQuarters => PollMajority::ThreeQuarters,
                 Majority::Electorate => PollMajority::Electorate,
             },
+            from_list: self.from_list,
         })
     }
 }

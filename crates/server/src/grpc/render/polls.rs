@@ -44,6 +44,7 @@ pub(in crate::grpc) fn new_poll_of(poll: v1::CreatePollRequest) -> Result<NewPol
             v1::PollMajority::ThreeQuarters => PollMajority::ThreeQuarters,
             v1::PollMajority::Electorate => PollMajority::Electorate,
         },
+        from_list: (!poll.from_list.is_empty()).then_some(poll.from_list),
     })
 }
 
@@ -83,6 +84,7 @@ pub(in crate::grpc) fn poll(poll: Poll) -> v1::Poll {
         closes_at: poll.closes_at_ms.and_then(time),
         quorum: poll.quorum.map(quorum),
         majority: majority(poll.majority).into(),
+        from_list: poll.from_list.unwrap_or_default(),
         tally: poll.tally.as_ref().map(tally),
         may_vote: poll.may_vote,
         ballot: poll.own.map(|own| v1::OwnBallot {

@@ -112,6 +112,7 @@ fn filled(fields: &Pairs, draft: &Draft<'_>) -> Result<NewPoll, Trouble> {
             Some("electorate") => PollMajority::Electorate,
             _ => PollMajority::Simple,
         },
+        from_list: None,
     })
 }
 
