@@ -107,8 +107,8 @@ pub struct Args {
 
     /// Lead gRPC clients of other machines also to nodes that serve their own machine alone, and so
     /// answer those who are not signed in.
-    #[arg(long, env = "CONSORCIO_GRPC_ALLOW_ANONYMOUS")]
-    grpc_allow_anonymous: bool,
+    #[arg(long, env = "CONSORCIO_GRPC_WITHOUT_SESSION")]
+    grpc_without_session: bool,
 
     /// Address where the lottery's agencies are served, or off.
     #[arg(
@@ -250,7 +250,7 @@ fn ports(args: &Args) -> Outcome<Vec<Wanted>> {
         what: "gRPC",
         flag: "--grpc",
         admits: Arc::new(|_| true),
-        trusts: args.grpc_allow_anonymous,
+        trusts: args.grpc_without_session,
     };
     let lottery = Wanted {
         spoken: Spoken::Lottery,

@@ -127,8 +127,8 @@ fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
 fn told_doors(settings: &Settings) -> api::types::Doors {
     api::types::Doors {
         redis: settings.reached(settings.redis),
+        grpc: settings.reached(settings.grpc),
         lottery: settings.reached(settings.lottery),
-        ..api::types::Doors::default()
     }
 }
 

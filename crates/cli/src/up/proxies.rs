@@ -67,7 +67,7 @@ pub fn make(plan: &Plan, count: usize) -> Outcome<Vec<Proxy>> {
             others: vec![
                 ("--redis", "Redis clients", door(first.redis)?),
                 ("--lottery", "agencies", door(first.lottery)?),
-                ("--grpc", "gRPC", Door::Off),
+                ("--grpc", "gRPC", door(first.grpc)?),
             ],
             nodes: nodes.join(","),
         })

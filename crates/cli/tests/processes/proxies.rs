@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use api::Client;
 use api::client::{Order, PostsQuery};
+use api::grpc::v1;
+use api::grpc::v1::cluster_client::ClusterClient;
 use api::types::NewLottery;
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use tonic::transport::Channel;
 
 use super::harness::{Cluster, eventually, free_ports, program, sign_in, signal, stderr};
 use super::load::{Follower, Load};
@@ -32,6 +35,7 @@ pub struct Proxy {
     pub lottery: SocketAddr,
     pub redis: SocketAddr,
     pub redis_reads: SocketAddr,
+    pub grpc: SocketAddr,
     log: PathBuf,
     nodes: String,
     child: Option<Child>,
@@ -40,13 +44,14 @@ pub struct Proxy {
 impl Proxy {
     /// A proxy that is told of these nodes and learns the others.
     pub fn start(dir: &Path, name: &str, nodes: &[String]) -> Self {
-        let base = free_ports(4);
+        let base = free_ports(5);
         let address = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let mut proxy = Proxy {
             http: address(base),
             lottery: address(base + 1),
             redis: address(base + 2),
             redis_reads: address(base + 3),
+            grpc: address(base + 4),
             log: dir.join(format!("{name}.log")),
             nodes: nodes.join(","),
             child: None,
@@ -65,7 +70,7 @@ impl Proxy {
             .args(["--lottery", &self.lottery.to_string()])
             .args(["--redis", &self.redis.to_string()])
             .args(["--redis-reads", &self.redis_reads.to_string()])
-            .args(["--grpc", "off"])
+            .args(["--grpc", &self.grpc.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log)
@@ -295,6 +300,37 @@ async fn agencies_are_led_to_the_nodes() {
     let _ = agency.kill();
     let _ = agency.wait();
     cluster.nodes[leader].start(None);
+    cluster.all_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn grpc_clients_are_led_to_all_nodes_and_away_from_the_dead() {
+    let mut cluster = Cluster::start(3).await;
+    let (proxies, _) = two_before(&cluster).await;
+    // Each has a connection of its own, and keeps it.
+    let clients: Vec<ClusterClient<Channel>> = (0..6)
+        .map(|_| {
+            let url = format!("http://{}", proxies[0].grpc);
+            ClusterClient::new(Channel::from_shared(url).unwrap().connect_lazy())
+        })
+        .collect();
+    let answered = async |client: &ClusterClient<Channel>| {
+        let answer = client.clone().get_cluster(v1::GetClusterRequest {}).await;
+        answer.map(|answer| answer.into_inner().node)
+    };
+    let mut nodes = Vec::new();
+    for client in &clients {
+        nodes.push(answered(client).await.unwrap());
+    }
+    nodes.sort();
+    assert_eq!(nodes, ["n1", "n1", "n2", "n2", "n3", "n3"]);
+    cluster.nodes[1].kill();
+    for client in &clients {
+        // A call that was under way may fail; the channel makes a new connection for the next.
+        let node = eventually("another node answers", async || answered(client).await.ok()).await;
+        assert_ne!(node, "n2");
+    }
+    cluster.nodes[1].start(None);
     cluster.all_ready().await;
 }
 

@@ -27,6 +27,21 @@ async fn the_cluster_shows_itself_and_lets_nodes_go() {
     let names: Vec<&str> = seen.nodes.iter().map(|node| node.name.as_str()).collect();
     assert_eq!(names, ["n1", "n2"]);
 
+    let second = &seen.nodes[1];
+    assert_eq!(second.voted_for.as_deref(), Some("n1"));
+    assert!(second.last_log >= second.applied && second.lag.is_some());
+    let told = cluster.list_elections(v1::ListElectionsRequest {}).await;
+    let told = told.unwrap().into_inner();
+    let first_led = told
+        .elections
+        .iter()
+        .find(|past| past.node == "n1" && past.event() == v1::ElectionEvent::Leads);
+    let first_led = first_led.expect("n1 was elected");
+    assert_eq!(first_led.who.as_deref(), Some("n1"));
+    assert_eq!(first_led.cause(), v1::ElectionCause::Founded);
+    assert!(first_led.at.is_some_and(|at| at.seconds > 1_700_000_000));
+    assert!(told.silent.is_empty());
+
     site.area("Obras").await;
     let route = v1::RouteAreaRequest {
         area: by_name("obras"),

@@ -12,6 +12,7 @@ use crate::problem::Trouble;
 
 service!(Cluster {
     get_cluster: v1::GetClusterRequest => v1::GetClusterResponse;
+    list_elections: v1::ListElectionsRequest => v1::ListElectionsResponse;
     route_area: v1::RouteAreaRequest => v1::RouteAreaResponse;
     get_join_token: v1::GetJoinTokenRequest => v1::GetJoinTokenResponse;
     remove_node: v1::RemoveNodeRequest => v1::RemoveNodeResponse;
@@ -24,6 +25,14 @@ async fn get_cluster(
     _: v1::GetClusterRequest,
 ) -> Result<Answer<v1::GetClusterResponse>, Trouble> {
     Ok(Answer::of_node(cluster::cluster(app.cluster())))
+}
+
+async fn list_elections(
+    app: &App,
+    _: &Caller,
+    _: v1::ListElectionsRequest,
+) -> Result<Answer<v1::ListElectionsResponse>, Trouble> {
+    Ok(Answer::of_node(cluster::elections(app.elections().await)))
 }
 
 async fn route_area(

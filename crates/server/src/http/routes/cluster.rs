@@ -69,7 +69,7 @@ pub(super) async fn show(State(app): State<App>, _caller: Caller) -> axum::Json<
 #[utoipa::path(get, path = "/v1/cluster/elections", tag = "cluster", security(()),
     responses((status = 200, body = Elections)))]
 pub(super) async fn elections(State(app): State<App>, _caller: Caller) -> axum::Json<Elections> {
-    axum::Json(render::cluster::elections(app.engine.elections().await))
+    axum::Json(app.elections().await)
 }
 
 /// The token with which another node joins
@@ -107,6 +107,11 @@ pub(super) async fn remove_node(
 }
 
 impl App {
+    /// The elections that the nodes remember.
+    pub(crate) async fn elections(&self) -> Elections {
+        render::cluster::elections(self.engine.elections().await)
+    }
+
     /// The cluster with the areas that each node is assigned, and its other front doors.
     pub(crate) fn cluster(&self) -> Cluster {
         let assignment = self.agent.assignment();
