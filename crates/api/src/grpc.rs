@@ -25,7 +25,6 @@
 //! the same id.
 
 /// The package `consorcio.v1`.
-#[allow(clippy::all, clippy::pedantic, clippy::wildcard_imports)]
 pub mod v1 {
     tonic::include_proto!("consorcio.v1");
 }
