@@ -1,13 +1,15 @@
 //! A store as one would write it without a database.
 
+mod groups;
+mod lists;
 mod reads;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use domain::store::{
-    Answer, Condition, Deadline, End, EntryId, ExpireWhen, Expiry, NewId, Operation, Read,
-    StoreError, StoreReply, Trim, When, Write,
+    Answer, Condition, Deadline, EntryId, ExpireWhen, Expiry, Operation, Read, StoreError,
+    StoreReply, When, Write,
 };
 
 use super::well;
@@ -307,270 +309,6 @@ impl Model {
         }
     }
 
-    fn write_list(&mut self, write: &Write, version: i64) -> Tried {
-        match write {
-            Write::ListPush {
-                key,
-                end,
-                values,
-                only_existing,
-            } => {
-                if values.is_empty() {
-                    return Err(StoreError::NothingGiven);
-                }
-                let found = self.list(key)?;
-                if found.is_none() && *only_existing {
-                    return Ok(Integer(0));
-                }
-                let mut items = found.unwrap_or_default();
-                for value in values {
-                    push(&mut items, *end, value.clone());
-                }
-                let length = items.len() as i64;
-                self.put(key, Thing::List(items), version);
-                Ok(Integer(length))
-            }
-            Write::ListPop { key, end, count } => {
-                let Some(mut items) = self.list(key)? else {
-                    return Ok(Nil);
-                };
-                let taken = pop(&mut items, *end, count.unwrap_or(1));
-                if !taken.is_empty() {
-                    self.put(key, Thing::List(items), version);
-                }
-                Ok(match count {
-                    Some(_) => StoreReply::Values(taken.into_iter().map(Some).collect()),
-                    None => StoreReply::Bytes(taken[0].clone()),
-                })
-            }
-            Write::ListPopFirst { keys, end, count } => {
-                for key in keys {
-                    if let Some(mut items) = self.list(key)? {
-                        let taken = pop(&mut items, *end, *count);
-                        self.put(key, Thing::List(items), version);
-                        return Ok(StoreReply::Popped {
-                            key: key.clone(),
-                            items: taken,
-                        });
-                    }
-                }
-                Ok(Nil)
-            }
-            Write::ListSet { key, index, value } => {
-                let mut items = self.list(key)?.ok_or(StoreError::NoSuchKey)?;
-                let place = place(*index, items.len()).ok_or(StoreError::OutOfRange)?;
-                items[place] = value.clone();
-                self.put(key, Thing::List(items), version);
-                Ok(Done)
-            }
-            _ => self.write_list_again(write, version),
-        }
-    }
-
-    fn write_list_again(&mut self, write: &Write, version: i64) -> Tried {
-        match write {
-            Write::ListRemove { key, count, value } => {
-                let Some(mut items) = self.list(key)? else {
-                    return Ok(Integer(0));
-                };
-                let before = items.len();
-                let mut left = if *count == 0 { i64::MAX } else { count.abs() };
-                if *count < 0 {
-                    items = items.into_iter().rev().collect();
-                }
-                items.retain(|item| {
-                    let goes = item == value && left > 0;
-                    left -= i64::from(goes);
-                    !goes
-                });
-                if *count < 0 {
-                    items = items.into_iter().rev().collect();
-                }
-                let removed = before - items.len();
-                if removed > 0 {
-                    self.put(key, Thing::List(items), version);
-                }
-                Ok(Integer(removed as i64))
-            }
-            Write::ListTrim { key, start, stop } => {
-                if let Some(items) = self.list(key)? {
-                    let kept = range(*start, *stop, items.len());
-                    if kept.len() < items.len() {
-                        let kept = items.range(kept).cloned().collect();
-                        self.put(key, Thing::List(kept), version);
-                    }
-                }
-                Ok(Done)
-            }
-            Write::ListMove {
-                from,
-                to,
-                take,
-                put,
-            } => {
-                let Some(mut items) = self.list(from)? else {
-                    return Ok(Nil);
-                };
-                self.list(to)?;
-                let item = pop(&mut items, *take, 1).remove(0);
-                if from == to {
-                    push(&mut items, *put, item.clone());
-                    self.put(from, Thing::List(items), version);
-                } else {
-                    self.put(from, Thing::List(items), version);
-                    let mut target = self.list(to)?.unwrap_or_default();
-                    push(&mut target, *put, item.clone());
-                    self.put(to, Thing::List(target), version);
-                }
-                Ok(StoreReply::Bytes(item))
-            }
-            _ => self.write_group(write, version),
-        }
-    }
-
-    fn write_group(&mut self, write: &Write, version: i64) -> Tried {
-        match write {
-            Write::HashPut { key, pairs } => {
-                if pairs.is_empty() {
-                    return Err(StoreError::NothingGiven);
-                }
-                let mut hash = self.hash(key)?.unwrap_or_default();
-                let before = hash.len();
-                hash.extend(pairs.iter().cloned());
-                let added = hash.len() - before;
-                self.put(key, Thing::Hash(hash), version);
-                Ok(Integer(added as i64))
-            }
-            Write::HashPutNew { key, field, value } => {
-                let mut hash = self.hash(key)?.unwrap_or_default();
-                if hash.contains_key(field) {
-                    return Ok(Integer(0));
-                }
-                hash.insert(field.clone(), value.clone());
-                self.put(key, Thing::Hash(hash), version);
-                Ok(Integer(1))
-            }
-            Write::HashDelete { key, fields } => {
-                let mut hash = self.hash(key)?.unwrap_or_default();
-                let removed = fields.iter().filter(|field| hash.remove(*field).is_some());
-                let removed = removed.count() as i64;
-                if removed > 0 {
-                    self.put(key, Thing::Hash(hash), version);
-                }
-                Ok(Integer(removed))
-            }
-            Write::HashAdd { key, field, by } => {
-                let mut hash = self.hash(key)?.unwrap_or_default();
-                let number = match hash.get(field) {
-                    Some(text) => integer(text).ok_or(StoreError::HashNotAnInteger)?,
-                    None => 0,
-                };
-                let number = number.checked_add(*by).ok_or(StoreError::Overflow)?;
-                hash.insert(field.clone(), number.to_string().into());
-                self.put(key, Thing::Hash(hash), version);
-                Ok(Integer(number))
-            }
-            _ => self.write_set(write, version),
-        }
-    }
-
-    fn write_set(&mut self, write: &Write, version: i64) -> Tried {
-        match write {
-            Write::SetAdd { key, members } => {
-                if members.is_empty() {
-                    return Err(StoreError::NothingGiven);
-                }
-                let mut set = self.set(key)?.unwrap_or_default();
-                let added = members.iter().filter(|one| set.insert((*one).clone()));
-                let added = added.count() as i64;
-                if added > 0 {
-                    self.put(key, Thing::Set(set), version);
-                }
-                Ok(Integer(added))
-            }
-            Write::SetRemove { key, members } => {
-                let mut set = self.set(key)?.unwrap_or_default();
-                let removed = members.iter().filter(|one| set.remove(*one)).count() as i64;
-                if removed > 0 {
-                    self.put(key, Thing::Set(set), version);
-                }
-                Ok(Integer(removed))
-            }
-            Write::SetMove { from, to, member } => {
-                let Some(mut source) = self.set(from)? else {
-                    return Ok(Integer(0));
-                };
-                self.set(to)?;
-                if !source.contains(member) {
-                    return Ok(Integer(0));
-                }
-                if from != to {
-                    source.remove(member);
-                    self.put(from, Thing::Set(source), version);
-                    let mut target = self.set(to)?.unwrap_or_default();
-                    target.insert(member.clone());
-                    self.put(to, Thing::Set(target), version);
-                }
-                Ok(Integer(1))
-            }
-            _ => self.write_journal(write, version),
-        }
-    }
-
-    fn write_journal(&mut self, write: &Write, version: i64) -> Tried {
-        match write {
-            Write::JournalAppend {
-                key,
-                id,
-                fields,
-                create,
-                trim,
-            } => {
-                if fields.is_empty() {
-                    return Err(StoreError::NothingGiven);
-                }
-                let found = self.journal(key)?;
-                if found.is_none() && !create {
-                    return Ok(Nil);
-                }
-                let mut journal = found.unwrap_or_default();
-                let id = new_id(*id, journal.last_id, self.now_ms)?;
-                journal.newest += 1;
-                journal.last_id = id;
-                let index = journal.newest;
-                journal.entries.push((index, id, fields.clone()));
-                if let Some(trim) = trim {
-                    journal.trim(*trim);
-                }
-                self.put(key, Thing::Journal(journal), version);
-                Ok(StoreReply::EntryId { id, index })
-            }
-            Write::JournalTrim { key, trim } => {
-                let Some(mut journal) = self.journal(key)? else {
-                    return Ok(Integer(0));
-                };
-                let dropped = journal.trim(*trim);
-                if dropped > 0 {
-                    self.put(key, Thing::Journal(journal), version);
-                }
-                Ok(Integer(dropped))
-            }
-            Write::JournalDelete { key, ids } => {
-                let Some(mut journal) = self.journal(key)? else {
-                    return Ok(Integer(0));
-                };
-                let before = journal.entries.len();
-                journal.entries.retain(|(_, id, _)| !ids.contains(id));
-                let removed = (before - journal.entries.len()) as i64;
-                if removed > 0 {
-                    self.put(key, Thing::Journal(journal), version);
-                }
-                Ok(Integer(removed))
-            }
-            other => panic!("the model does not know {other:?}"),
-        }
-    }
-
     /// Stores a thing with the time to live that its key has; an empty one vanishes.
     fn put(&mut self, key: &Bytes, thing: Thing, version: i64) {
         let empty = match &thing {
@@ -646,54 +384,6 @@ impl Model {
     }
 }
 
-impl Journal {
-    fn trim(&mut self, trim: Trim) -> i64 {
-        let before = self.entries.len();
-        match trim {
-            Trim::Newest(kept) => {
-                let dropped = before.saturating_sub(kept as usize);
-                self.entries.drain(..dropped);
-            }
-            Trim::From(from) => self.entries.retain(|(_, id, _)| *id >= from),
-        }
-        (before - self.entries.len()) as i64
-    }
-}
-
-fn new_id(wanted: NewId, last: EntryId, now_ms: i64) -> Result<EntryId, StoreError> {
-    let id = match wanted {
-        NewId::Auto | NewId::At(_) => {
-            let ms = match wanted {
-                NewId::At(ms) => ms,
-                _ => (now_ms as u64).max(last.ms),
-            };
-            let seq = if ms == last.ms { last.seq + 1 } else { 0 };
-            EntryId { ms, seq }
-        }
-        NewId::Exact(id) => id,
-    };
-    match id {
-        EntryId::MIN if wanted == NewId::Exact(id) => Err(StoreError::EntryIdZero),
-        id if id <= last => Err(StoreError::EntryIdTooSmall),
-        id => Ok(id),
-    }
-}
-
-fn push(items: &mut VecDeque<Bytes>, end: End, item: Bytes) {
-    match end {
-        End::Head => items.push_front(item),
-        End::Tail => items.push_back(item),
-    }
-}
-
-fn pop(items: &mut VecDeque<Bytes>, end: End, count: u64) -> Vec<Bytes> {
-    let mut one = || match end {
-        End::Head => items.pop_front(),
-        End::Tail => items.pop_back(),
-    };
-    (0..count).map_while(|_| one()).collect()
-}
-
 fn range(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
     let length = length as i64;
     let from_start = |place: i64| if place < 0 { length + place } else { place };
@@ -704,17 +394,6 @@ fn range(start: i64, stop: i64, length: usize) -> std::ops::Range<usize> {
     } else {
         0..0
     }
-}
-
-fn place(index: i64, length: usize) -> Option<usize> {
-    let place = if index < 0 {
-        length as i64 + index
-    } else {
-        index
-    };
-    (0..length as i64)
-        .contains(&place)
-        .then_some(place as usize)
 }
 
 fn integer(text: &[u8]) -> Option<i64> {

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use domain::store::{Kind, Read, StoreReply};
 
-use super::{Entry, Model, Thing, Tried, place, range};
+use super::lists::place;
+use super::{Entry, Model, Thing, Tried, range};
 use StoreReply::{Integer, Nil};
 
 impl Model {
