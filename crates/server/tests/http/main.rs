@@ -4,6 +4,7 @@
 mod accounts;
 mod bad_input;
 mod cluster;
+mod cookies;
 mod events;
 mod faults;
 mod feeds;
