@@ -114,13 +114,23 @@ struct Kept {
 
 impl History {
     /// Goes on from what was kept.
-    pub fn new(elections: Vec<Election>) -> Self {
+    pub fn new(kept: Vec<Election>) -> Self {
         History(Mutex::new(Kept {
-            elections: elections.into(),
+            elections: kept.into(),
             unsaved: false,
             transfer: None,
             leader: None,
         }))
+    }
+
+    /// Notes the start of the node, in the term of its last vote. To be called before Raft runs,
+    /// which may vote at once.
+    pub fn note_start(&self, at_ms: i64, last_vote: Option<Vote>) {
+        self.note(Election {
+            at_ms,
+            term: last_vote.map_or(0, term_of),
+            what: Happened::Started,
+        });
     }
 
     /// All that is kept, oldest first.
@@ -179,7 +189,6 @@ impl Happened {
 /// Notes what happens and writes it down, until the node stops.
 pub async fn run<E: Env>(node: Node<E>) {
     let mut metrics = node.raft().server_metrics();
-    node.note_election(node.last_vote().map_or(0, term_of), Happened::Started);
     loop {
         let vote = metrics.borrow_watched().vote;
         node.look_at_vote(vote);
@@ -295,7 +304,8 @@ impl<E: Env> Node<E> {
             let from = self.name_of(from);
             return Cause::HandedOver { from };
         }
-        if self.raft().voter_ids().eq([self.identity().id]) {
+        // Of a cluster that is being founded the vote may be seen before its members are.
+        if self.raft().voter_ids().all(|id| id == self.identity().id) {
             return match self.identity().stage {
                 Stage::Founding => Cause::Founded,
                 Stage::Joining | Stage::Member => Cause::OnlyVoter,

@@ -15,7 +15,7 @@ use openraft_rt::{AsyncRuntime, Instant as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::elections::{self, Election, History};
-use crate::env::Env;
+use crate::env::{Env, Runtime as _};
 use crate::fault::{self, Failure};
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
@@ -142,7 +142,8 @@ impl<E: Env> Node<E> {
             .await
             .map_err(StartError::State)?;
         check_log::<E>(&log, &state).await?;
-        let elections = past_elections(&env, &options).await?;
+        let elections = History::new(past_elections(&env, &options).await?);
+        elections.note_start(E::Runtime::wall_clock_ms(), log.vote());
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
         let network = Network {
             peers: peers.clone(),
@@ -168,7 +169,7 @@ impl<E: Env> Node<E> {
                 confirmed: Arc::default(),
                 told: Arc::default(),
                 health: Mutex::new(BTreeMap::new()),
-                elections: History::new(elections),
+                elections,
                 leader_heard: Mutex::new(None),
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
