@@ -157,7 +157,7 @@ impl Payload {
 pub struct Tell {
     /// Who began it.
     pub origin: Peer,
-    /// Names it among those of its origin. It arrives at least once; this tells repeats.
+    /// Names it among those of its origin. It mostly arrives once; this tells repeats.
     pub number: u64,
     /// The hearer tells those between itself and here.
     pub until: Id,

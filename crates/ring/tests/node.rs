@@ -5,8 +5,8 @@
 
 use ring::simulator::{Delay, World};
 use ring::{
-    Address, Answer, Ask, Circle, Config, Dice, Event, Id, Input, Message, Node, Output, Payload,
-    Peer, Peers, Tell,
+    Address, Answer, Ask, Circle, Config, Dice, Event, Id, Input, Lost, Message, Node, Output,
+    Payload, Peer, Peers, Tell,
 };
 
 fn any_peer(dice: &mut Dice) -> Peer {
@@ -360,7 +360,96 @@ fn a_ring_that_joined_one_by_one_is_the_one_that_was_founded() {
 #[test]
 fn a_node_is_small() {
     assert_eq!(size_of::<Peer>(), 12);
-    assert!(size_of::<Node>() <= 152, "{} bytes", size_of::<Node>());
+    assert!(size_of::<Node>() <= 160, "{} bytes", size_of::<Node>());
+}
+
+#[test]
+fn a_lookup_under_way_ends_when_its_node_leaves() {
+    let config = Config::default();
+    let at = |place: u64| Peer::new(Id(place << 56), Address(place as u32));
+    let circle = Circle::of([at(10), at(20), at(30), at(40)]);
+    let mut node = circle.node(0, 2, 1);
+    let mut out = Vec::new();
+    for tag in 1..=2 {
+        let key = at(11 + 10 * tag).id();
+        node.handle(&config, 0, Input::Lookup { key, tag }, &mut out);
+    }
+    node.handle(&config, 1, Input::Leave, &mut out);
+    out.clear();
+    node.handle(&config, 2, Input::HandedOver, &mut out);
+    let ended = out.iter().filter_map(|output| match output {
+        Output::Event(Event::Found(found)) => Some((found.tag, found.owner.clone())),
+        _ => None,
+    });
+    let outside = |tag| (tag, Err(Lost::Outside));
+    assert_eq!(ended.collect::<Vec<_>>(), [1, 2].map(outside));
+    assert!(node.has_left());
+}
+
+#[test]
+fn a_part_told_twice_is_passed_on_once() {
+    let config = Config::default();
+    let at = |place: u64| Peer::new(Id(place << 56), Address(place as u32));
+    let circle = Circle::of([at(10), at(20), at(30), at(40)]);
+    let mut node = circle.node(0, 2, 1);
+    let tell = |number, until| Tell {
+        origin: at(40),
+        number,
+        until,
+        depth: 1,
+        payload: Payload::new(b"acta").unwrap(),
+    };
+    let mut sent = |tell: Tell| {
+        let mut out = Vec::new();
+        let (ticket, ask) = (1, Ask::Tell(tell));
+        let message = Message::Request { ticket, ask };
+        let from = at(40);
+        node.handle(&config, 0, Input::Receive { from, message }, &mut out);
+        let asks = |output: &&Output| match output {
+            Output::Send { message, .. } => matches!(message, Message::Request { .. }),
+            Output::Event(_) => false,
+        };
+        (out.iter().filter(asks).count(), out.len())
+    };
+    let everybody = at(40).id();
+    // Two are told, the driver is, and the word is acknowledged.
+    assert_eq!(sent(tell(1, everybody)), (2, 4));
+    assert_eq!(
+        sent(tell(1, everybody)),
+        (0, 1),
+        "acknowledged again, no more"
+    );
+    assert_eq!(sent(tell(1, at(30).id())), (1, 3), "another part");
+    assert_eq!(sent(tell(2, everybody)), (2, 4), "another broadcast");
+}
+
+#[test]
+fn what_strangers_tell_does_not_pile_up() {
+    let config = Config::default();
+    let at = |place: u64| Peer::new(Id(place << 56), Address(place as u32));
+    let circle = Circle::of([at(10), at(20), at(30), at(40)]);
+    let mut node = circle.node(0, 2, 1);
+    let mut asked = 0;
+    for number in 0..100_000 {
+        let tell = Tell {
+            origin: at(40),
+            number,
+            until: at(40).id(),
+            depth: 1,
+            payload: Payload::new(b"acta").unwrap(),
+        };
+        let (ticket, ask) = (number, Ask::Tell(tell));
+        let (from, message) = (at(40), Message::Request { ticket, ask });
+        let mut out = Vec::new();
+        node.handle(&config, 0, Input::Receive { from, message }, &mut out);
+        let asks = |output: &&Output| match output {
+            Output::Send { message, .. } => matches!(message, Message::Request { .. }),
+            Output::Event(_) => false,
+        };
+        asked += out.iter().filter(asks).count();
+    }
+    let most = ring::LOOKUPS_MAX + ring::SUCCESSORS_MAX;
+    assert!(asked <= most, "{asked} questions under way");
 }
 
 #[test]

@@ -10,10 +10,19 @@
 //! goes to whoever comes after it. (After El-Ansary et al., *Efficient Broadcast in Structured P2P
 //! Networks*, IPTPS 2003; the acknowledgements are ours.)
 
-use super::lookup::Purpose;
+use std::collections::VecDeque;
+
+use super::lookup::{LOOKUPS_MAX, Purpose};
 use super::{Node, Turn, What};
 use crate::message::{Event, Owner, Payload, Tell};
 use crate::{Id, Peer};
+
+/// Broadcasts that a node remembers to have passed on. A repeat comes when an acknowledgement was
+/// lost, within a few timeouts.
+const HEARD_MAX: usize = 64;
+
+/// Broadcasts that a node passed on lately, the oldest first: whose, which, and up to where.
+pub(super) type Heard = VecDeque<(Id, u64, Id)>;
 
 impl Node {
     /// Tells every other node.
@@ -30,16 +39,30 @@ impl Node {
         }
     }
 
-    /// Hears it and passes it on.
+    /// Hears it and passes it on. The same part told again, because an acknowledgement was lost, is
+    /// passed on already.
     pub(super) fn heard(&mut self, turn: &mut Turn<'_>, tell: Tell) {
+        let part = (tell.origin.id(), tell.number, tell.until);
+        let heard = self.heard.get_or_insert_default();
+        if heard.contains(&part) {
+            return;
+        }
+        if heard.len() >= HEARD_MAX {
+            heard.pop_front();
+        }
+        heard.push_back(part);
         let depth = tell.depth.saturating_add(1);
         let tell = Tell { depth, ..tell };
         self.spread(turn, &tell);
         turn.tell(Event::Heard(tell));
     }
 
-    /// Passes it to everybody known before the limit, each with the part up to the next.
+    /// Passes it to everybody known before the limit, each with the part up to the next. A node that
+    /// waits for too many answers already passes nothing on.
     fn spread(&mut self, turn: &mut Turn<'_>, tell: &Tell) {
+        if self.waiting.len() >= LOOKUPS_MAX {
+            return;
+        }
         let me = self.me.id();
         let known = self.successors.iter().chain(self.fingers.peers());
         let part = known.filter(|peer| peer.id().is_between(me, tell.until));

@@ -56,7 +56,7 @@ impl Node {
         self.status = Status::Outside;
         self.predecessor = None;
         self.successors = Peers::default();
-        self.waiting.clear();
+        self.give_up_lookups(turn);
         self.stabilising = false;
         self.checking = false;
         self.refreshing = false;

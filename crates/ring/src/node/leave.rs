@@ -48,7 +48,7 @@ impl Node {
 
     fn go(&mut self, turn: &mut Turn<'_>) {
         self.status = Status::Gone;
-        self.waiting.clear();
+        self.give_up_lookups(turn);
         self.next_stabilise_us = NEVER_US;
         turn.tell(Event::Left);
     }

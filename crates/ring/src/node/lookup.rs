@@ -345,6 +345,17 @@ impl Node {
         }
     }
 
+    /// Waits for nothing any more. Whoever asked for a lookup is told that it came to nothing.
+    pub(super) fn give_up_lookups(&mut self, turn: &mut Turn<'_>) {
+        for waiting in std::mem::take(&mut self.waiting).into_values() {
+            if let What::Next(lookup) | What::Own(lookup) = waiting.what
+                && matches!(lookup.purpose, Purpose::Call(_))
+            {
+                self.end(turn, lookup, Err(Lost::Outside));
+            }
+        }
+    }
+
     fn refreshed(&mut self, level: u32, owner: Option<Owner>) {
         self.refreshing = false;
         let Some(owner) = owner else {

@@ -22,6 +22,7 @@ use crate::dice::Dice;
 use crate::fingers::Fingers;
 use crate::message::{Answer, Ask, Event, Input, Message, Output, Tell};
 use crate::{Id, Peer, Peers};
+use broadcast::Heard;
 use lookup::Lookup;
 pub use lookup::{HOPS_MAX, LOOKUPS_MAX};
 
@@ -34,6 +35,8 @@ pub struct Node {
     successors: Peers,
     fingers: Fingers,
     waiting: BTreeMap<u64, Waiting>,
+    /// Broadcasts passed on lately; none in most nodes of a simulation, so boxed.
+    heard: Option<Box<Heard>>,
     /// The last ticket given out.
     ticket: u64,
     next_stabilise_us: u64,
@@ -122,6 +125,7 @@ impl Node {
             successors: Peers::default(),
             fingers: Fingers::default(),
             waiting: BTreeMap::new(),
+            heard: None,
             ticket: 0,
             next_stabilise_us: NEVER_US,
             dice: Dice::new(seed),

@@ -1,6 +1,6 @@
 //! Lookups while nodes come and go.
 
-use super::lookups::{DELAY, Outcome, look_up};
+use super::lookups::{DELAY, Outcome};
 use super::world::{World, exponential};
 use crate::{Config, Dice, Event, Id, Input};
 
@@ -67,7 +67,7 @@ impl Churn {
                 Arrival::Join => join(&mut world),
                 Arrival::Departure => churned.departed += u64::from(self.depart(&mut world)),
                 Arrival::Lookup => {
-                    look_up(&mut world, 1);
+                    churned.outcome.look_up(&mut world, 1);
                     left -= 1;
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::summary::Histogram;
 use super::world::{Delay, Violation, World};
-use crate::{Address, Config, Dice, Event, Found, Id, Input, NEVER_US, Peer};
+use crate::{Address, Config, Dice, Event, Found, Id, Input, Lost, NEVER_US, Peer};
 
 /// Lookups that are begun at once: enough to keep the queue of events short.
 const BATCH: u64 = 512;
@@ -36,8 +36,12 @@ pub struct Outcome {
     pub timeouts: Histogram,
     /// Milliseconds that it takes.
     pub latency_ms: Histogram,
+    /// Lookups that were begun.
+    pub begun: u64,
     /// Lookups that found nobody.
     pub unanswered: u64,
+    /// Lookups whose asker went before they ended.
+    pub abandoned: u64,
     /// Lookups that found another than the owner.
     pub wrong: u64,
     /// Machines that died.
@@ -69,12 +73,14 @@ impl Plan {
         let mut left = self.lookups;
         while left > 0 {
             let batch = left.min(BATCH);
-            look_up(&mut world, batch);
+            outcome.look_up(&mut world, batch);
             world.run_until(NEVER_US);
             outcome.take_in(&mut world);
             left -= batch;
         }
         outcome.conclude(&world);
+        // Nobody goes any more once the lookups have begun.
+        outcome.unanswered += std::mem::take(&mut outcome.abandoned);
         outcome
     }
 
@@ -91,18 +97,18 @@ impl Plan {
     }
 }
 
-/// Begins lookups of random keys by random members.
-pub(super) fn look_up(world: &mut World, count: u64) {
-    for tag in 0..count {
-        let Some(asker) = world.any_member() else {
-            return;
-        };
-        let key = Id(world.dice().any());
-        world.tell(asker.address(), Input::Lookup { key, tag });
-    }
-}
-
 impl Outcome {
+    /// Begins lookups of random keys by random members.
+    pub(super) fn look_up(&mut self, world: &mut World, count: u64) {
+        for tag in 0..count {
+            self.begun += 1;
+            let key = Id(world.dice().any());
+            if let Some(asker) = world.any_member() {
+                world.tell(asker.address(), Input::Lookup { key, tag });
+            }
+        }
+    }
+
     /// Takes in the lookups that ended.
     pub(super) fn take_in(&mut self, world: &mut World) {
         for happening in world.happened() {
@@ -113,6 +119,9 @@ impl Outcome {
     }
 
     pub(super) fn count(&mut self, found: &Found, now_us: u64, owner: Option<Peer>) {
+        if found.owner == Err(Lost::Outside) {
+            return;
+        }
         self.path.add(u64::from(found.path));
         self.timeouts.add(u64::from(found.timeouts()));
         self.latency_ms.add((now_us - found.started_us) / 1000);
@@ -123,6 +132,7 @@ impl Outcome {
     }
 
     pub(super) fn conclude(&mut self, world: &World) {
+        self.abandoned = self.begun - self.path.summary().count;
         self.packets = world.packets();
         self.steps = world.steps();
         self.violation = world.violation().cloned();
@@ -133,7 +143,9 @@ impl Outcome {
         self.path.merge(&other.path);
         self.timeouts.merge(&other.timeouts);
         self.latency_ms.merge(&other.latency_ms);
+        self.begun += other.begun;
         self.unanswered += other.unanswered;
+        self.abandoned += other.abandoned;
         self.wrong += other.wrong;
         self.died += other.died;
         self.packets += other.packets;

@@ -36,6 +36,10 @@ pub enum Caught {
         found: Option<Peer>,
         owner: Option<Peer>,
     },
+    Vanished {
+        begun: usize,
+        ended: usize,
+    },
     Broadcast {
         heard: BTreeMap<u32, u32>,
         members: usize,
@@ -242,8 +246,10 @@ impl Weather {
             }
         }
         self.world.run_until(self.world.now_us() + 20_000_000);
+        let mut ended = 0;
         for happening in self.world.happened() {
             if let Event::Found(found) = happening.event {
+                ended += 1;
                 let peer = found.owner.as_ref().ok().map(|owner| owner.peer);
                 if peer != happening.owner {
                     return Err(Caught::Lookup {
@@ -254,7 +260,11 @@ impl Weather {
                 }
             }
         }
-        Ok(())
+        let begun = 2 * members.len();
+        match ended == begun {
+            true => Ok(()),
+            false => Err(Caught::Vanished { begun, ended }),
+        }
     }
 
     fn broadcast(&mut self) -> Result<(), Caught> {

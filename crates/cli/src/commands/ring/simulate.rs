@@ -203,7 +203,7 @@ fn churn(out: &Output, args: &Args, rate: f64) -> Outcome {
 pub fn found(outcome: &simulator::Outcome) -> Value {
     let counts = json!({
         "failed": outcome.failed(), "unanswered": outcome.unanswered, "wrong": outcome.wrong,
-        "packets": outcome.packets, "steps_checked": outcome.steps,
+        "abandoned": outcome.abandoned, "packets": outcome.packets, "steps_checked": outcome.steps,
         "invariant_broken": broken(outcome.violation.as_ref()),
     });
     merged([
@@ -237,17 +237,22 @@ fn print(out: &Output, outcome: &simulator::Outcome) -> Outcome {
         &rows,
         "",
     )?;
-    let lookups = outcome.path.summary().count;
+    let lookups = counted(outcome.begun - outcome.abandoned, "lookup");
     let verdict = match outcome.failed() {
-        0 => format!("All of {} found the owner.", counted(lookups, "lookup")),
+        0 => format!("All of {lookups} found the owner."),
         _ => format!(
-            "Of {} {} found nobody and {} another than the owner.",
-            counted(lookups, "lookup"),
+            "Of {lookups} {} found nobody and {} another than the owner.",
             grouped(outcome.unanswered),
             grouped(outcome.wrong)
         ),
     };
     out.line(&verdict)?;
+    if outcome.abandoned > 0 {
+        let others = counted(outcome.abandoned, "other");
+        out.line(&format!(
+            "The node that began it went before the end of {others}."
+        ))?;
+    }
     match &outcome.violation {
         None => {
             let steps = counted(outcome.steps, "step");
