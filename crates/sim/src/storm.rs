@@ -13,13 +13,13 @@
 //! to the last poll of a task, which [`Report::trace`] tells.
 
 mod book;
+mod bug;
 mod clients;
 mod faults;
 mod fleet;
 mod history;
 mod linear;
 mod logs;
-mod meddle;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ use engine::Consistency;
 use openraft_rt::AsyncRuntime;
 
 pub use book::Violation;
-pub use meddle::Meddle;
+pub use bug::Bug;
 
 use crate::cluster::{self, Cluster, small};
 use crate::context::{NodeId, lock};
@@ -73,7 +73,7 @@ pub struct Storm {
     /// Members at the beginning, at least 3.
     pub nodes: u32,
     /// A bug to be found.
-    pub meddle: Option<Arc<dyn Meddle>>,
+    pub bug: Option<Bug>,
     /// Print the story as it happens.
     pub aloud: bool,
 }
@@ -95,6 +95,8 @@ pub struct Report {
     pub crashes: u64,
     /// Snapshots that a node began to receive.
     pub snapshots: u64,
+    /// Acknowledged writes that were looked for on the disks of a majority, as they were synced.
+    pub looked_for: u64,
     /// Virtual time.
     pub simulated: Duration,
     /// How often each fault befell the cluster.
@@ -109,7 +111,7 @@ impl Storm {
         Storm {
             seed,
             nodes,
-            meddle: None,
+            bug: None,
             aloud: false,
         }
     }
@@ -138,6 +140,7 @@ impl Storm {
             elections: watch.elections(),
             crashes: counts.crashes,
             snapshots: counts.snapshots,
+            looked_for: watch.looked_for(),
             simulated: counts.simulated,
             faults: counts.faults,
             trace: world.trace_hash(),
@@ -150,7 +153,7 @@ impl Storm {
 struct Storming {
     cluster: Cluster,
     nodes: u32,
-    meddle: Option<Arc<dyn Meddle>>,
+    bug: Option<Bug>,
     book: Book,
     history: History,
     watch: Watch,
@@ -162,7 +165,7 @@ impl Storming {
         Storming {
             cluster: Cluster::new(sim, small()),
             nodes: storm.nodes,
-            meddle: storm.meddle.clone(),
+            bug: storm.bug,
             history: History::new(book.clone()),
             watch,
             book,
@@ -174,18 +177,10 @@ impl Storming {
         &self.cluster.sim
     }
 
-    /// What becomes of something if there is a bug to be found.
-    fn meddle<T>(&self, asked: T, how: impl FnOnce(&dyn Meddle, T) -> T) -> T {
-        match &self.meddle {
-            Some(meddle) => how(meddle.as_ref(), asked),
-            None => asked,
-        }
-    }
-
     async fn pass(&self) {
         self.form().await;
-        if let Some(meddle) = &self.meddle {
-            meddle.world(self.sim());
+        if let Some(bug) = self.bug {
+            bug.world(self.sim());
         }
         let count = CLIENTS.0 + self.sim().roll(|dice| dice.below(CLIENTS.1));
         let clients = Clients::open(self, count);

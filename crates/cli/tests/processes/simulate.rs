@@ -38,9 +38,32 @@ fn many_seeds_pass_without_a_violation() {
     assert!(count("operations") > 100 * seeds);
     assert!(count("elections") > seeds && count("crashes") > seeds);
     assert!(summary["simulated_s"].as_f64().unwrap() > 5.0 * seeds as f64);
+    assert!(count("looked_for") > 0);
+    let faults = summary["faults"].as_object().unwrap();
+    assert!(faults.len() > 10 && faults.values().all(|count| count.as_u64() > Some(0)));
     for figure in ["elapsed_s", "seeds_per_second"] {
         assert!(summary[figure].as_f64().unwrap() > 0.0, "{figure}");
     }
+}
+
+#[test]
+fn a_planted_bug_is_told_and_ends_in_failure() {
+    let _turn = turn();
+    let output = simulate(&["--bug", "stale-reads", "--seeds", "12", "--json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let summary: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+    let failed = &summary["failed"][0];
+    assert!(summary["violations"].as_u64() > Some(0));
+    assert_eq!(failed["repeats"], true);
+    let told = stderr(&output);
+    assert!(told.contains(failed["what"].as_str().unwrap()));
+    let seed = &failed["seed"];
+    let again = format!("consorcio simulate --seed {seed} --nodes ");
+    assert!(
+        told.contains(&again) && told.contains("--bug stale-reads"),
+        "{told}"
+    );
+    assert_eq!(simulate(&["--bug", "none"]).status.code(), Some(2));
 }
 
 #[test]

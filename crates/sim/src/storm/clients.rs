@@ -250,7 +250,10 @@ impl Client {
         let Some(running) = cluster.running(node) else {
             return Attempt::Refused;
         };
-        let proposal = self.storming.meddle(proposal, |m, asked| m.proposal(asked));
+        let proposal = match self.storming.bug {
+            Some(bug) => bug.proposal(proposal),
+            None => proposal,
+        };
         let writing = cluster
             .sim
             .on(node, async move { running.write(proposal).await });
@@ -272,7 +275,10 @@ impl Client {
     async fn get(&mut self, key: &str, asked: Consistency) {
         let node = self.any_node();
         let call = self.storming.book.instant();
-        let really = self.storming.meddle(asked, |m, asked| m.consistency(asked));
+        let really = self
+            .storming
+            .bug
+            .map_or(asked, |bug| bug.consistency(asked));
         let reading = self.storming.cluster.read(node, really, key);
         let patience = self.dice.within(&PATIENCE);
         let Ok((reading, position)) = SimRuntime::timeout(patience, reading).await else {

@@ -42,9 +42,11 @@ impl StoredLog {
         log
     }
 
-    /// True if the entry at an index is there, or covered by the state.
-    pub(crate) fn holds(&self, index: u64) -> bool {
-        self.entries.contains_key(&index) || self.purged.is_some_and(|purged| purged >= index)
+    /// True if the entry of this index and term is there, or covered by the state.
+    pub(crate) fn holds(&self, index: u64, term: u64) -> bool {
+        let is_it = |entry: &Entry| entry.log_id.leader_id.term == term;
+        self.entries.get(&index).is_some_and(is_it)
+            || self.purged.is_some_and(|purged| purged >= index)
     }
 
     fn segment(&mut self, disk: &SimDisk, path: PathBuf) -> io::Result<()> {

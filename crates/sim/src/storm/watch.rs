@@ -11,8 +11,8 @@ use super::logs::StoredLog;
 use crate::cluster::Cluster;
 use crate::context::{NodeId, lock};
 
-/// One acknowledgement in so many is looked after on the disks: reading logs takes time.
-const LOOKED_AFTER: u64 = 24;
+/// One acknowledgement in so many is looked for on the disks: reading logs takes time.
+const LOOKED_FOR: u64 = 24;
 
 /// All clones are the same watch.
 #[derive(Clone)]
@@ -35,6 +35,7 @@ pub(crate) struct Facts {
     /// What a node said last in this life: its term and what it knows to be committed.
     said: BTreeMap<NodeId, (u64, u64)>,
     acknowledgements: u64,
+    looked_for: u64,
 }
 
 impl Watch {
@@ -48,6 +49,11 @@ impl Watch {
     /// How many terms had a leader.
     pub(crate) fn elections(&self) -> u64 {
         lock(&self.inner).leaders.len() as u64
+    }
+
+    /// How many acknowledged writes were looked for on the disks.
+    pub(crate) fn looked_for(&self) -> u64 {
+        lock(&self.inner).looked_for
     }
 
     /// A node begins a new life, and may remember less than it said in the last one.
@@ -90,24 +96,26 @@ impl Watch {
             (told, facts.acknowledgements)
         };
         self.tell(told);
-        if number.is_multiple_of(LOOKED_AFTER) && calm {
-            self.look_after(cluster, index);
+        if number.is_multiple_of(LOOKED_FOR) && calm {
+            self.look_for(cluster, position);
         }
     }
 
     /// A majority has the entry durably.
-    fn look_after(&self, cluster: &Cluster, index: u64) {
+    fn look_for(&self, cluster: &Cluster, position: &Position) {
         let Some(voters) = agreed_voters(cluster) else {
             return;
         };
+        lock(&self.inner).looked_for += 1;
+        let &Position { index, term, .. } = position;
         let durable = |node: &&NodeId| {
             let disk = cluster.sim.disk(**node).durable_copy();
-            StoredLog::read(&disk).holds(index)
+            StoredLog::read(&disk).holds(index, term)
         };
         let have = voters.iter().filter(durable).count();
         if have <= voters.len() / 2 {
             self.book.violate(format!(
-                "entry {index} was acknowledged when {have} of {} had synced it",
+                "entry {index} of term {term} was acknowledged when {have} of {} had synced it",
                 voters.len()
             ));
         }

@@ -1,21 +1,16 @@
-//! Tests of the tester: with a bug of each kind a storm must not pass. The bugs are outside of the
-//! node, in its disk, its transport, or in what comes between it and its clients.
+//! Tests of the tester: with a bug of each kind a storm must not pass, and it must be found by the
+//! check that is there for it.
 
-use std::sync::Arc;
-
-use domain::Proposal;
-use engine::Consistency;
-use sim::storm::{Meddle, Report, Storm};
-use sim::{Honesty, Sim};
+use sim::storm::{Bug, Report, Storm};
 
 /// A bug that does not show in so many storms is not found.
 const SEEDS: u64 = 12;
 
-/// Storms with a bug until one is caught; that one is caught again in the same way.
-fn caught(bug: impl Meddle + 'static) -> String {
-    let bug: Arc<dyn Meddle> = Arc::new(bug);
+/// Storms with a bug until one is caught; that one is caught again in the same way. What was
+/// violated must be told in one of these words.
+fn is_caught(bug: Bug, words: &[&str]) {
     let storm = |seed| Storm {
-        meddle: Some(bug.clone()),
+        bug: Some(bug),
         ..Storm::new(seed, 3)
     };
     let found = (0..SEEDS).find_map(|seed| {
@@ -31,81 +26,44 @@ fn caught(bug: impl Meddle + 'static) -> String {
     let violation = first.violation.unwrap();
     eprintln!("{bug:?}, seed {}: {}", first.seed, violation.what);
     assert!(!violation.story.is_empty());
-    violation.what
-}
-
-/// Disks that are not what they say.
-#[derive(Debug)]
-struct Disks(Honesty);
-
-impl Meddle for Disks {
-    fn world(&self, sim: &Sim) {
-        for node in sim.nodes() {
-            sim.disk(node).set_honesty(self.0);
-        }
-    }
+    let is_told = words.iter().any(|words| violation.what.contains(words));
+    assert!(is_told, "{bug:?} was told as: {}", violation.what);
 }
 
 #[test]
 fn acknowledging_before_the_sync_is_found() {
-    caught(Disks(Honesty::Late));
+    is_caught(Bug::LateSync, &["had synced it"]);
 }
 
 #[test]
 fn syncs_that_lie_are_found() {
-    caught(Disks(Honesty::Lying));
+    is_caught(Bug::LyingSync, &["had synced it"]);
 }
 
 #[test]
 fn a_log_purged_behind_a_state_that_was_not_synced_is_found() {
-    caught(Disks(Honesty::DatabasesLie));
-}
-
-/// A replica that answers from what it has, whatever it is asked.
-#[derive(Debug)]
-struct StaleReads;
-
-impl Meddle for StaleReads {
-    fn consistency(&self, _asked: Consistency) -> Consistency {
-        Consistency::Stale
-    }
+    is_caught(Bug::LyingDatabase, &["does not start without a reason"]);
 }
 
 #[test]
 fn a_stale_read_instead_of_a_linearizable_one_is_found() {
-    let what = caught(StaleReads);
-    assert!(what.contains("linearizable") || what.contains("session"));
-}
-
-/// A store that does not know a request again.
-#[derive(Debug)]
-struct Forgetful;
-
-impl Meddle for Forgetful {
-    fn proposal(&self, proposal: Proposal) -> Proposal {
-        Proposal {
-            request: None,
-            ..proposal
-        }
-    }
+    is_caught(Bug::StaleReads, &["linearizable", "session"]);
 }
 
 #[test]
 fn a_retry_that_is_applied_twice_is_found() {
-    caught(Forgetful);
-}
-
-/// A transport that delivers some frames twice.
-#[derive(Debug)]
-struct Repeating;
-
-impl Meddle for Repeating {
-    fn world(&self, sim: &Sim) {
-        sim.network().set_repeating(3);
-    }
+    is_caught(Bug::ForgottenRequests, &["is not linearizable"]);
 }
 
 #[test]
 fn a_transport_that_repeats_frames_is_found() {
-    caught(Repeating);
+    is_caught(Bug::RepeatedFrames, &["did not settle"]);
+}
+
+#[test]
+fn a_bug_has_a_name() {
+    for bug in Bug::ALL {
+        assert_eq!(Bug::named(bug.name()), Some(bug));
+    }
+    assert_eq!(Bug::named("none"), None);
 }

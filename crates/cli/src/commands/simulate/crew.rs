@@ -1,5 +1,6 @@
 //! The processes of a simulation, and what they find.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,8 @@ pub struct Tally {
     pub elections: u64,
     pub crashes: u64,
     pub snapshots: u64,
+    pub looked_for: u64,
+    pub faults: BTreeMap<String, u64>,
     pub simulated_s: f64,
     /// The sum of the hashes over what happened.
     pub trace: u64,
@@ -42,6 +45,9 @@ pub struct Tally {
 pub struct Failed {
     pub seed: u64,
     pub nodes: u32,
+    /// The bug that was planted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bug: Option<String>,
     /// The violation.
     pub what: String,
     /// Whether a second run of the seed was the same.
@@ -52,7 +58,9 @@ impl Failed {
     /// How to run it again.
     pub fn again(&self) -> String {
         let Failed { seed, nodes, .. } = self;
-        format!("consorcio simulate --seed {seed} --nodes {nodes} --verbose")
+        let bug = self.bug.iter().map(|bug| format!(" --bug {bug}"));
+        let bug: String = bug.collect();
+        format!("consorcio simulate --seed {seed} --nodes {nodes}{bug} --verbose")
     }
 }
 
@@ -123,6 +131,7 @@ impl Crew {
         (number < self.plan.seeds).then(|| Job {
             seed,
             nodes: self.plan.nodes(seed),
+            bug: self.plan.bug.map(|bug| bug.name().to_owned()),
         })
     }
 
@@ -130,19 +139,19 @@ impl Crew {
     fn work(&self) -> Outcome {
         let mut worker = Worker::start(self.plan.verbose)?;
         while let Some(job) = self.next() {
-            match worker.ask(job) {
+            match worker.ask(&job) {
                 Ok(done) if done.violation.is_none() => self.count(&done),
                 Ok(done) => {
-                    let again = worker.ask(job);
+                    let again = worker.ask(&job);
                     let repeats = again.is_ok_and(|again| again == done);
                     self.count(&done);
-                    self.blame(job, done.violation, repeats);
+                    self.blame(&job, done.violation, repeats);
                 }
                 Err(how) => {
                     let what = format!("the process of the seed {how}");
                     let story = Vec::new();
                     self.tally().seeds += 1;
-                    self.blame(job, Some(Told { what, story }), false);
+                    self.blame(&job, Some(Told { what, story }), false);
                 }
             }
             if worker.is_lost {
@@ -159,19 +168,24 @@ impl Crew {
         tally.elections += done.elections;
         tally.crashes += done.crashes;
         tally.snapshots += done.snapshots;
+        tally.looked_for += done.looked_for;
+        for (fault, count) in &done.faults {
+            *tally.faults.entry(fault.clone()).or_default() += count;
+        }
         tally.simulated_s += done.simulated_s;
         tally.trace = tally.trace.wrapping_add(done.trace);
         self.progress.inc(1);
     }
 
     /// Tells of a violation on standard error.
-    fn blame(&self, job: Job, violation: Option<Told>, repeats: bool) {
+    fn blame(&self, job: &Job, violation: Option<Told>, repeats: bool) {
         let Some(Told { what, story }) = violation else {
             return;
         };
         let failed = Failed {
             seed: job.seed,
             nodes: job.nodes,
+            bug: job.bug.clone(),
             what,
             repeats,
         };
@@ -233,14 +247,14 @@ impl Worker {
     }
 
     /// Has a seed run; an error says how that ended instead.
-    fn ask(&mut self, job: Job) -> Result<Done, String> {
+    fn ask(&mut self, job: &Job) -> Result<Done, String> {
         let answered = self.exchange(job);
         self.is_lost |= answered.is_err();
         answered
     }
 
-    fn exchange(&mut self, job: Job) -> Result<Done, String> {
-        let line = serde_json::to_string(&job).map_err(|error| error.to_string())?;
+    fn exchange(&mut self, job: &Job) -> Result<Done, String> {
+        let line = serde_json::to_string(job).map_err(|error| error.to_string())?;
         let seeds = self.seeds.as_mut().ok_or("takes no seeds")?;
         // If it is gone, the answer that does not come says so.
         drop(writeln!(seeds, "{line}").and_then(|()| seeds.flush()));

@@ -7,9 +7,12 @@
 mod crew;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
+use sim::storm::Bug;
 
 use super::output::{Output, cell};
 use crate::failure::{Failure, Outcome};
@@ -26,6 +29,7 @@ Examples:
   consorcio simulate --seeds 200                     every fourth cluster has five nodes
   consorcio simulate --minutes 10 --nodes 5 --json   as many as fit into ten minutes
   consorcio simulate --seed 17 --nodes 3 --verbose   one of them, and what happens in it
+  consorcio simulate --bug stale-reads               a planted bug, to see that it is found
 
 Nothing is read or written on this machine: disks, network and clocks are simulated. A seed gives
 the same run each time, so one with a violation can be run again.";
@@ -53,6 +57,10 @@ pub struct Args {
     /// Seeds at the same time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=JOBS_MAX))]
     jobs: Option<u64>,
+
+    /// Plant a bug in every cluster, to see that it is found
+    #[arg(long, value_name = "BUG", value_parser = PossibleValuesParser::new(Bug::ALL.map(Bug::name)))]
+    bug: Option<String>,
 
     /// Tell on standard error what happens in each cluster, one seed at a time
     #[arg(long, short)]
@@ -83,6 +91,7 @@ struct Plan {
     nodes: Option<u32>,
     until: Option<Instant>,
     jobs: u64,
+    bug: Option<Bug>,
     verbose: bool,
 }
 
@@ -103,6 +112,7 @@ impl Plan {
             nodes: args.nodes,
             until: args.minutes.map(until),
             jobs: args.jobs.unwrap_or(jobs).min(JOBS_MAX).min(seeds),
+            bug: args.bug.as_deref().and_then(Bug::named),
             verbose: args.verbose,
         }
     }
@@ -125,6 +135,9 @@ struct Summary {
     elapsed_s: f64,
     seeds_per_second: f64,
     snapshots: u64,
+    /// Acknowledged writes that were looked for on the disks of a majority.
+    looked_for: u64,
+    faults: BTreeMap<String, u64>,
     first_seed: u64,
     /// Of all that happened, in any order: equal for equal seeds of the same build.
     trace_hash: String,
@@ -161,6 +174,8 @@ fn summary(plan: &Plan, tally: Tally, elapsed: Duration) -> Summary {
         elapsed_s: rounded(elapsed_s),
         seeds_per_second: rounded(tally.seeds as f64 / elapsed_s.max(f64::MIN_POSITIVE)),
         snapshots: tally.snapshots,
+        looked_for: tally.looked_for,
+        faults: tally.faults,
         first_seed: plan.first,
         trace_hash: format!("{:016x}", tally.trace),
         failed: tally.failed,
@@ -181,10 +196,14 @@ fn tell(output: &Output, summary: &Summary) -> Outcome {
         figure("elections", summary.elections.to_string()),
         figure("crashes", summary.crashes.to_string()),
         figure("snapshots sent", summary.snapshots.to_string()),
+        figure("writes looked for on disks", summary.looked_for.to_string()),
         figure("simulated seconds", format!("{:.0}", summary.simulated_s)),
         figure("elapsed seconds", format!("{:.1}", summary.elapsed_s)),
         figure("seeds a second", format!("{:.1}", summary.seeds_per_second)),
     ];
+    let faults = summary.faults.iter();
+    let faults = faults.map(|(fault, count)| figure(&format!("  {fault}"), count.to_string()));
+    let rows: Vec<_> = rows.into_iter().chain(faults).collect();
     output.table(&["", ""], &rows, "")
 }
 
