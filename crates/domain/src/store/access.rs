@@ -55,8 +55,32 @@ pub(crate) trait Source {
     /// A row's value.
     fn row(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>>;
 
+    /// At least the first [`FRONT_BYTES`] of a row's value: a record but for a long string.
+    fn front(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>>;
+
     /// The first rows of a range, or the last ones in reverse order.
     fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>>;
+
+    /// All rows of a range, of each no more than [`FRONT_BYTES`] of its value.
+    fn fronts(&mut self, range: &Range) -> Done<Vec<Pair>>;
+}
+
+/// The beginning of a row's value that is read where a long string does not matter. Every record
+/// of another kind is shorter. It stands in SQL as well: databases do not agree on the type that a
+/// parameter would have there.
+pub(crate) const FRONT_BYTES: usize = 256;
+
+/// A row counts as one more for each so many bytes of its value, wherever it is read from:
+/// replicas must agree on what is too much.
+const ROW_BYTES: usize = 4096;
+
+fn cost(value: &[u8]) -> usize {
+    1 + beyond_one(value)
+}
+
+/// What a row costs beyond the one that it counts as in any case.
+pub(crate) fn beyond_one(value: &[u8]) -> usize {
+    value.len() / ROW_BYTES
 }
 
 /// What an operation may use up.
@@ -89,12 +113,29 @@ impl Budget {
         }
     }
 
-    /// Takes rows, or says that it is too much.
+    /// Takes rows, or says that it is too much. They have been read even so, and count: otherwise
+    /// an entry full of operations that are refused would take for ever.
     pub fn take_rows(&mut self, count: usize) -> Done<()> {
         let own = self.without(self.rows, count);
         let shared = self.without(self.shared_rows, count);
-        (self.rows, self.shared_rows) = self.left(own, shared)?;
-        Ok(())
+        let left = self.left(own, shared);
+        self.rows = self.rows.saturating_sub(count);
+        self.shared_rows = self.shared_rows.saturating_sub(count);
+        left.map(drop)
+    }
+
+    /// What may still be read of ranges before it is too much, in rows.
+    pub fn allowance(&self) -> usize {
+        match self.decided {
+            true => usize::MAX - 1,
+            false => self.rows.min(self.shared_rows),
+        }
+    }
+
+    /// Takes what a range took; one past the allowance stands for all that is more.
+    pub fn take_range(&mut self, found: &[Pair], allowance: usize) -> Done<()> {
+        let all: usize = found.iter().map(|(_, value)| cost(value)).sum();
+        self.take_rows(all.clamp(1, allowance + 1))
     }
 
     /// Takes bytes of the answer, or says that it is too much.
@@ -163,20 +204,57 @@ impl Source for Looker<'_> {
         }
         let sql = self.sql.as_mut().ok_or(Halt::Elsewhere)?;
         let value = fetch(*sql, name)?;
-        if let Some(value) = &value
-            && self.table.is_some()
-        {
-            self.fetched.push((name.into(), value.as_slice().into()));
+        if let Some(value) = &value {
+            self.budget.take_rows(beyond_one(value))?;
+            self.fetched(name, value);
         }
         Ok(value.map(Cow::Owned))
     }
 
-    fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
+    fn front(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>> {
+        self.budget.take_rows(1)?;
+        if let Some(table) = self.table {
+            match table.get(name) {
+                Known::Row(value) => return Ok(Some(Cow::Borrowed(value))),
+                Known::Missing => return Ok(None),
+                Known::Unknown => {}
+            }
+        }
         let sql = self.sql.as_mut().ok_or(Halt::Elsewhere)?;
-        let limit = limit.min(self.budget.rows.saturating_add(1));
-        let found = merged(self.table, *sql, range, limit, reverse)?;
-        self.budget.take_rows(found.len())?;
+        let front = fetch_front(*sql, name)?;
+        if let Some(front) = front.as_ref().filter(|front| front.whole) {
+            self.fetched(name, &front.bytes);
+        }
+        Ok(front.map(|front| Cow::Owned(front.bytes)))
+    }
+
+    fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
+        let mut wanted = Wanted::of(limit);
+        wanted.reverse = reverse;
+        self.range(range, wanted)
+    }
+
+    fn fronts(&mut self, range: &Range) -> Done<Vec<Pair>> {
+        let mut wanted = Wanted::of(usize::MAX);
+        wanted.fronts = true;
+        self.range(range, wanted)
+    }
+}
+
+impl Looker<'_> {
+    fn range(&mut self, range: &Range, mut wanted: Wanted) -> Done<Vec<Pair>> {
+        let sql = self.sql.as_mut().ok_or(Halt::Elsewhere)?;
+        wanted.allowance = self.budget.allowance();
+        let found = merged(self.table, *sql, range, wanted)?;
+        self.budget.take_range(&found, wanted.allowance)?;
         Ok(found)
+    }
+
+    /// Remembers a row that came from the database, for whoever keeps them.
+    fn fetched(&mut self, name: &[u8], value: &[u8]) {
+        if self.table.is_some() {
+            self.fetched.push((name.into(), value.into()));
+        }
     }
 }
 
@@ -188,22 +266,70 @@ pub(crate) fn fetch(sql: &mut dyn Sql, name: &[u8]) -> Result<Option<Vec<u8>>, F
         .transpose()
 }
 
+/// The beginning of a row's value.
+pub(crate) struct Front {
+    pub bytes: Vec<u8>,
+    /// It is all of it.
+    pub whole: bool,
+}
+
+const FRONT: &str = "SELECT substr(value, 1, 256), length(value) FROM store WHERE name = ?1";
+
+/// The beginning of a row's value in the database.
+pub(crate) fn fetch_front(sql: &mut dyn Sql, name: &[u8]) -> Result<Option<Front>, Fault> {
+    let rows = sql.query(FRONT, &[name.into()])?;
+    let Some(row) = rows.first() else {
+        return Ok(None);
+    };
+    Ok(Some(Front {
+        bytes: row.blob(0)?.to_vec(),
+        whole: row.int(1)? <= FRONT_BYTES as i64,
+    }))
+}
+
+/// What is wanted of a range.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted {
+    /// Rows at most.
+    pub limit: usize,
+    /// No more rows once they cost more than this.
+    pub allowance: usize,
+    /// The last ones, in reverse order.
+    pub reverse: bool,
+    /// Of each value no more than [`FRONT_BYTES`].
+    pub fronts: bool,
+}
+
+impl Wanted {
+    /// The first rows, so many at most, whatever they cost.
+    pub fn of(limit: usize) -> Self {
+        Wanted {
+            limit,
+            allowance: usize::MAX,
+            reverse: false,
+            fronts: false,
+        }
+    }
+}
+
 /// Rows of the database with what is newer in memory.
 pub(crate) fn merged(
     table: Option<&Table>,
     sql: &mut dyn Sql,
     range: &Range,
-    limit: usize,
-    reverse: bool,
+    wanted: Wanted,
 ) -> Result<Vec<Pair>, Fault> {
+    let Wanted { limit, reverse, .. } = wanted;
     let mut merged = Vec::new();
     let (mut from, mut to) = range.clone();
-    while merged.len() < limit && from < to {
-        let wanted = (limit - merged.len()).min(FETCH_MAX_ROWS);
-        let stored = stretch(sql, &(from.clone(), to.clone()), wanted, reverse)?;
+    let (mut counted, mut spent, mut count) = (0, 0, FETCH_FIRST_ROWS);
+    while merged.len() < limit && spent <= wanted.allowance && from < to {
+        let count_now = (limit - merged.len()).min(count);
+        let stored = stretch(sql, &(from.clone(), to.clone()), count_now, wanted)?;
+        count = next_count(&stored, count);
         // What is in memory is merged only as far as the database has been read.
         let end = match stored.last() {
-            Some((last, _)) if stored.len() == wanted => Some(last.clone()),
+            Some((last, _)) if stored.len() == count_now => Some(last.clone()),
             _ => None,
         };
         let part = match (&end, reverse) {
@@ -213,6 +339,15 @@ pub(crate) fn merged(
         };
         let newer = table.map(|table| newer(table, &part, reverse));
         merge(&mut merged, limit, stored, newer);
+        if wanted.fronts {
+            let new = merged[counted..].iter_mut();
+            new.for_each(|(_, value)| *value = value[..value.len().min(FRONT_BYTES)].into());
+        }
+        spent += merged[counted..]
+            .iter()
+            .map(|(_, value)| cost(value))
+            .sum::<usize>();
+        counted = merged.len();
         match (end, reverse) {
             (None, _) => break,
             (Some(_), false) => from = part.1,
@@ -225,21 +360,39 @@ pub(crate) fn merged(
 /// Rows that are read from the database at a time.
 const FETCH_MAX_ROWS: usize = 1_000;
 
+/// Rows that are read first, when nobody knows how long they are: 8 MiB of the longest.
+const FETCH_FIRST_ROWS: usize = 16;
+
+/// Bytes that a further read of rows like the last ones should bring.
+const FETCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many rows to read next, as long as those that were just read.
+fn next_count(stored: &[Pair], count: usize) -> usize {
+    let bytes: usize = stored.iter().map(|(_, value)| value.len()).sum();
+    let mean = bytes / stored.len().max(1) + 1;
+    (FETCH_BYTES / mean).clamp(1, (4 * count).min(FETCH_MAX_ROWS))
+}
+
 fn stretch(
     sql: &mut dyn Sql,
     (from, to): &Range,
     limit: usize,
-    reverse: bool,
+    wanted: Wanted,
 ) -> Result<Vec<Pair>, Fault> {
-    let statement = match reverse {
-        false => {
+    let statement = match (wanted.reverse, wanted.fronts) {
+        (false, false) => {
             "SELECT name, value FROM store WHERE name >= ?1 AND name < ?2
              ORDER BY name LIMIT ?3"
         }
-        true => {
+        (true, false) => {
             "SELECT name, value FROM store WHERE name >= ?1 AND name < ?2
              ORDER BY name DESC LIMIT ?3"
         }
+        (false, true) => {
+            "SELECT name, substr(value, 1, 256) FROM store WHERE name >= ?1 AND name < ?2
+             ORDER BY name LIMIT ?3"
+        }
+        (true, true) => return Err(Fault::Corrupt("fronts are read forward")),
     };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = sql.query(statement, &[from.into(), to.into(), limit.into()])?;
@@ -323,7 +476,7 @@ pub(crate) fn head(source: &mut dyn Source, key: &[u8]) -> Done<Option<Head>> {
     check_key(key)?;
     let now_ms = source.now_ms();
     let name = rows::key(source.counters().epoch, key);
-    let Some(stored) = source.row(&name)? else {
+    let Some(stored) = source.front(&name)? else {
         return Ok(None);
     };
     let (head, _) = Head::of(&stored)?;

@@ -86,7 +86,7 @@ pub(super) fn matching(source: &mut dyn Source, pattern: &[u8]) -> Done<StoreRep
     let now_ms = source.now_ms();
     let mut found = Vec::new();
     // Past the budget the rows say that it is too much.
-    for (name, stored) in source.rows(&range, usize::MAX, false)? {
+    for (name, stored) in source.fronts(&range)? {
         let key = rows::key_of(&name)?;
         let (head, _) = Head::of(&stored)?;
         if !head.has_ended(now_ms) && matches(pattern, key) {

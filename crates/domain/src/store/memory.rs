@@ -13,7 +13,7 @@
 //! table is emptied and the log replayed, as the database is rolled back.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
 
 use super::Counters;
 use super::table::Table;
@@ -35,6 +35,15 @@ impl Memory {
     /// For readers; commands wait meanwhile.
     pub(crate) fn look(&self) -> RwLockReadGuard<'_, Table> {
         self.0.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// For whoever has something to add that can as well be left out.
+    pub(crate) fn try_change(&self) -> Option<RwLockWriteGuard<'_, Table>> {
+        match self.0.table.try_write() {
+            Ok(table) => Some(table),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 
     /// For the one that applies commands.
@@ -76,15 +85,16 @@ impl Memory {
     /// Writes changed rows to a database, so many at most, in order; answers how many are left.
     pub(crate) fn write(&self, sql: &mut dyn Sql, count: usize) -> Result<usize, Fault> {
         let slots = self.change().next_unwritten(count);
-        // Readers go on while the database works.
-        let table = self.look();
-        for (name, value) in slots.iter().filter_map(|slot| table.unwritten(*slot)) {
-            match value {
-                Some(value) => sql.execute(PUT, &[name.into(), value.into()])?,
-                None => sql.execute(DELETE, &[name.into()])?,
+        for slot in &slots {
+            // Readers go on while the database works. Nobody changes a row meanwhile, but somebody
+            // who waits to change something else would keep them out, so it is let go each time.
+            let table = self.look();
+            match table.unwritten(*slot) {
+                Some((name, Some(value))) => sql.execute(PUT, &[name.into(), value.into()])?,
+                Some((name, None)) => sql.execute(DELETE, &[name.into()])?,
+                None => 0,
             };
         }
-        drop(table);
         let mut table = self.change();
         table.written(&slots);
         Ok(table.unwritten_count())

@@ -122,13 +122,15 @@ impl Memory {
         Ok(found)
     }
 
-    /// Keeps rows that came from the database, unless something was written there since.
+    /// Keeps rows that came from the database, unless something was written there since, or the
+    /// table is in use: readers wait for nobody who waits to change it.
     fn keep(&self, fetched: Vec<Pair>, generation: u64) {
         if fetched.is_empty() {
             return;
         }
-        let mut table = self.change();
-        if table.generation() == generation {
+        if let Some(mut table) = self.try_change()
+            && table.generation() == generation
+        {
             for (name, value) in fetched {
                 table.keep(&name, &value);
             }

@@ -33,6 +33,9 @@ pub(crate) fn sweep(context: &mut Context<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     let count = SWEPT_PER_COMMAND.max(2 * context.written);
+    // What this node looks at in vain, because it knows no better, is not the entry's: replicas
+    // would not agree on what is left to it.
+    let spent = table.spent;
     let swept = with_work(context, &mut table, |work| {
         // What is swept is bounded here, and is nobody's fault.
         work.budget.decided = true;
@@ -47,6 +50,7 @@ pub(crate) fn sweep(context: &mut Context<'_>) -> Result<(), Fault> {
         }
         Ok(())
     });
+    table.spent = spent;
     swept.map_err(|halt| {
         table.clear();
         broken(halt)

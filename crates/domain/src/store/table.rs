@@ -260,10 +260,12 @@ impl Table {
         }
     }
 
-    /// Keeps a row as the database has it.
+    /// Keeps a row as the database has it, if there is room: none is made before the next commit,
+    /// and none may come while everybody only reads.
     pub fn keep(&mut self, name: &[u8], value: &[u8]) {
         let hash = self.hasher.hash_one(name);
-        if self.find_hashed(hash, name).is_none() {
+        let bytes = self.bytes + name.len() + value.len() + ROW_OVERHEAD_BYTES;
+        if bytes <= MEMORY_MAX_BYTES && self.find_hashed(hash, name).is_none() {
             let bytes = [name, value].concat();
             self.bytes += bytes.len() + ROW_OVERHEAD_BYTES;
             let slot = Slot::of(bytes, name.len(), hash, State::Clean, false);
@@ -463,4 +465,24 @@ impl Table {
 
 fn is_key(name: &[u8]) -> bool {
     name.first() == Some(&b'k')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_only_read_is_not_kept_without_bound() {
+        let mut table = Table::default();
+        let value = vec![7; 1024 * 1024];
+        for number in 0_u32..300 {
+            table.keep(&number.to_be_bytes(), &value);
+        }
+        assert!(table.bytes <= MEMORY_MAX_BYTES);
+        let kept = (0_u32..300).filter(|number| table.find(&number.to_be_bytes()).is_some());
+        assert_eq!(kept.count(), 191);
+        // What commands write has a place in any case.
+        table.put(b"new", &[&value], None, true);
+        assert!(table.find(b"new").is_some());
+    }
 }

@@ -3,7 +3,9 @@
 
 use std::borrow::Cow;
 
-use super::access::{Budget, Done, Pair, Source, fetch, merged};
+use super::access::{
+    Budget, Done, Front, Pair, Source, Wanted, beyond_one, fetch, fetch_front, merged,
+};
 use super::record::{Body, Ends, Head, Kind, Record};
 use super::rows::{self, Garbage, Range};
 use super::table::{Known, Table};
@@ -85,30 +87,67 @@ impl Source for Work<'_, '_> {
     fn row(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>> {
         self.budget.take_rows(1)?;
         if let Some(slot) = self.table.find(name) {
-            return Ok(self.table.value(slot).map(Cow::Borrowed));
+            let value = self.table.value(slot);
+            self.budget.take_rows(value.map_or(0, beyond_one))?;
+            return Ok(value.map(Cow::Borrowed));
         }
         if self.table.is_whole_for(name) {
             return Ok(None);
         }
         let value = fetch(self.sql, name)?;
         if let Some(value) = &value {
+            self.budget.take_rows(beyond_one(value))?;
             self.table.keep(name, value);
         }
         Ok(value.map(Cow::Owned))
     }
 
-    fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
-        let limit = match self.budget.decided {
-            true => limit,
-            false => limit.min(self.budget.rows.saturating_add(1)),
+    fn front(&mut self, name: &[u8]) -> Done<Option<Cow<'_, [u8]>>> {
+        self.budget.take_rows(1)?;
+        if let Some(slot) = self.table.find(name) {
+            return Ok(self.table.value(slot).map(Cow::Borrowed));
+        }
+        if self.table.is_whole_for(name) {
+            return Ok(None);
+        }
+        let Some(Front { bytes, whole }) = fetch_front(self.sql, name)? else {
+            return Ok(None);
         };
-        let found = merged(Some(self.table), self.sql, range, limit, reverse)?;
-        self.budget.take_rows(found.len())?;
-        Ok(found)
+        if whole {
+            self.table.keep(name, &bytes);
+        }
+        Ok(Some(Cow::Owned(bytes)))
+    }
+
+    fn rows(&mut self, range: &Range, limit: usize, reverse: bool) -> Done<Vec<Pair>> {
+        let mut wanted = Wanted::of(limit);
+        wanted.reverse = reverse;
+        self.range(range, wanted)
+    }
+
+    fn fronts(&mut self, range: &Range) -> Done<Vec<Pair>> {
+        let mut wanted = Wanted::of(usize::MAX);
+        wanted.fronts = true;
+        // Whatever comes of it, all keys changed since the last commit are looked at.
+        self.budget.take_rows(FRONTS_ROWS)?;
+        self.range(range, wanted)
     }
 }
 
+/// Rows that a search for keys counts as at least: at most a thousand fit into a log entry.
+const FRONTS_ROWS: usize = 1_000;
+
 impl Work<'_, '_> {
+    fn range(&mut self, range: &Range, mut wanted: Wanted) -> Done<Vec<Pair>> {
+        wanted.allowance = self.budget.allowance();
+        if wanted.allowance == 0 {
+            self.budget.take_rows(1)?;
+        }
+        let found = merged(Some(self.table), self.sql, range, wanted)?;
+        self.budget.take_range(&found, wanted.allowance)?;
+        Ok(found)
+    }
+
     /// Changes a row or makes it; `new` says that there was none.
     pub fn put(&mut self, name: &[u8], value: &[&[u8]], new: bool) {
         self.put_known(name, value, None, new);
@@ -151,7 +190,7 @@ impl Work<'_, '_> {
                 self.budget.take_rows(1)?;
                 self.table.value(slot).map(Cow::Borrowed)
             }
-            None => self.row(&name)?,
+            None => self.front(&name)?,
         };
         let Some(stored) = stored else {
             let old = None;

@@ -2,6 +2,7 @@
 
 mod limits;
 mod model;
+mod work;
 
 use bytes::Bytes;
 use domain::store::{
