@@ -9,7 +9,7 @@ use openraft::async_runtime::WatchReceiver as _;
 use openraft_rt::{AsyncRuntime, Instant as _};
 
 use crate::answer::{ClusterStatus, NodeStatus, Role};
-use crate::env::Env;
+use crate::env::{Env, Runtime as _};
 use crate::identity::hex;
 use crate::node::{InstantOf, Leader, Node, lock, millis};
 use crate::peers::wire::{Pulse, Request, Response};
@@ -43,6 +43,11 @@ impl<E: Env> Health<E> {
     /// What it last told of itself.
     pub fn pulse(&self) -> &Pulse {
         &self.pulse
+    }
+
+    /// When it was last heard of, and what its clock said then.
+    pub fn clock(&self) -> Option<(InstantOf<E>, i64)> {
+        Some((self.heard?, self.pulse.clock_ms))
     }
 }
 
@@ -116,6 +121,8 @@ impl<E: Env> Node<E> {
             purged: index(metrics.purged),
             state_hash: standing.hash.0,
             outvoted: self.is_outvoted(),
+            has_room: self.has_room(),
+            clock_ms: E::Runtime::wall_clock_ms(),
             announced: lock(&self.inner.announced).clone(),
         }
     }
@@ -148,13 +155,20 @@ impl<E: Env> Node<E> {
         known.map(|health| health.pulse.clone())
     }
 
-    /// The voter to lead after this node: alive, and furthest along.
+    /// The voter to lead after this node: with room on its disk, and furthest along.
     pub(crate) fn successor(&self) -> Option<NodeId> {
+        self.able_voters().max_by_key(|id| {
+            let pulse = self.last_pulse(*id);
+            pulse.map(|pulse| (pulse.has_room, pulse.applied))
+        })
+    }
+
+    /// The other voters that are alive and of the same state.
+    pub(crate) fn able_voters(&self) -> impl Iterator<Item = NodeId> {
         let voters: Vec<NodeId> = self.raft().voter_ids().collect();
-        let alive = voters
-            .into_iter()
-            .filter(|id| *id != self.identity().id && self.is_alive(*id) && !self.differs(*id));
-        alive.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
+        let able =
+            |id: &NodeId| *id != self.identity().id && self.is_alive(*id) && !self.differs(*id);
+        voters.into_iter().filter(able)
     }
 
     /// The cluster as this node sees it now.

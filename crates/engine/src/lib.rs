@@ -12,6 +12,8 @@ mod compaction;
 mod elections;
 pub mod env;
 mod fault;
+mod fitness;
+mod frames;
 mod health;
 pub mod identity;
 pub mod log;

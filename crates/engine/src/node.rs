@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::elections::{self, Election, History};
 use crate::env::{Env, Runtime as _};
 use crate::fault::{self, Failure};
+use crate::fitness;
 use crate::health::Health;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
@@ -25,7 +26,7 @@ use crate::peers::network::Network;
 use crate::peers::{Peers, server};
 use crate::rounds::Rounds;
 use crate::state::State;
-use crate::types::{Member, NodeId, Types};
+use crate::types::{Member, NodeId, Types, Vote};
 use crate::writes::{self, Queue, Waiting};
 use crate::{agreement, compaction, health, members};
 
@@ -99,7 +100,7 @@ pub(crate) struct Inner<E: Env> {
     pub told: Arc<Rounds<Option<u64>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     pub elections: History,
-    leader_heard: Mutex<Option<InstantOf<E>>>,
+    heard: Mutex<Heard<E>>,
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
     recovered: AtomicBool,
@@ -116,6 +117,47 @@ impl<E: Env> Clone for Node<E> {
         Node {
             inner: Arc::clone(&self.inner),
         }
+    }
+}
+
+/// What a follower has heard from the leader.
+pub(crate) struct Heard<E: Env> {
+    /// When it last said something.
+    last: Option<InstantOf<E>>,
+    /// When it said that so much is committed, which readers may not see yet.
+    told: Option<(InstantOf<E>, u64)>,
+    /// The newest time at which readers saw all that was committed.
+    up_to_date: Option<InstantOf<E>>,
+}
+
+impl<E: Env> Default for Heard<E> {
+    fn default() -> Self {
+        Heard {
+            last: None,
+            told: None,
+            up_to_date: None,
+        }
+    }
+}
+
+impl<E: Env> Heard<E> {
+    fn note(&mut self, now: InstantOf<E>, committed: Option<u64>, shown: u64) {
+        self.last = Some(now);
+        let caught_up = self.told.is_none_or(|(_, index)| shown >= index);
+        self.up_to_date(shown);
+        if caught_up && let Some(committed) = committed {
+            self.told = Some((now, committed));
+        }
+    }
+
+    /// When the state that readers see now was up to date.
+    fn up_to_date(&mut self, shown: u64) -> Option<InstantOf<E>> {
+        if let Some((then, index)) = self.told
+            && shown >= index
+        {
+            self.up_to_date = Some(then);
+        }
+        self.up_to_date
     }
 }
 
@@ -170,7 +212,7 @@ impl<E: Env> Node<E> {
                 told: Arc::default(),
                 health: Mutex::new(BTreeMap::new()),
                 elections,
-                leader_heard: Mutex::new(None),
+                heard: Mutex::default(),
                 announced: Mutex::new(Bytes::new()),
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
@@ -194,6 +236,7 @@ impl<E: Env> Node<E> {
         self.spawn(server::run(self.clone()));
         self.spawn(writes::run(self.clone(), waiting));
         self.spawn(health::run(self.clone()));
+        self.spawn(fitness::run(self.clone()));
         self.spawn(elections::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
@@ -305,13 +348,20 @@ impl<E: Env> Node<E> {
         }
     }
 
-    pub(crate) fn heard_leader(&self) {
-        *lock(&self.inner.leader_heard) = Some(InstantOf::<E>::now());
+    /// Notes that somebody who leads with this vote has said that all up to an index is committed.
+    /// One that was deposed, and does not know it, says nothing of worth.
+    pub(crate) fn heard_leader(&self, vote: &Vote, committed: Option<u64>) {
+        let known = self.last_vote();
+        if known.is_none_or(|known| *vote >= known) {
+            let applied = self.state().standing().committed;
+            let applied = applied.map_or(0, |log_id| log_id.index);
+            lock(&self.inner.heard).note(InstantOf::<E>::now(), committed, applied);
+        }
     }
 
     pub(crate) fn leader_silence(&self) -> Option<Duration> {
-        let heard = (*lock(&self.inner.leader_heard))?;
-        Some(InstantOf::<E>::now() - heard)
+        let last = lock(&self.inner.heard).last?;
+        Some(InstantOf::<E>::now() - last)
     }
 
     /// For a leader: how long ago a majority last answered it, beyond what is usual. One that is
@@ -341,13 +391,19 @@ impl<E: Env> Node<E> {
             .is_some_and(|silence| silence >= LEADER_SILENCE_MAX)
     }
 
-    /// How long ago this node last knew itself to be up to date.
+    /// How long ago this node was up to date for sure: everything that was committed then is shown
+    /// to readers.
     pub(crate) fn age_ms(&self) -> u64 {
-        let silence = match self.leader() {
+        let age = match self.leader() {
             Leader::Me => self.majority_silence(),
-            Leader::Peer(..) | Leader::Nobody => self.leader_silence(),
+            Leader::Peer(..) | Leader::Nobody => {
+                let shown = self.state().standing().committed;
+                let shown = shown.map_or(0, |log_id| log_id.index);
+                let then = lock(&self.inner.heard).up_to_date(shown);
+                then.map(|then| InstantOf::<E>::now() - then)
+            }
         };
-        silence.map_or(u64::MAX, millis)
+        age.map_or(u64::MAX, millis)
     }
 
     /// True if the node can serve.
@@ -432,7 +488,7 @@ async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartE
             return Err(StartError::Outvoted);
         }
         let known = Identity::load(&disk, &options.data)?;
-        let identity = match (known, &options.join) {
+        let identity = match (known.clone(), &options.join) {
             (Some(known), Some(token)) if known.cluster != token.cluster => {
                 return Err(StartError::OtherCluster);
             }
@@ -443,7 +499,10 @@ async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartE
             (None, Some(token)) => Identity::joining::<E>(&options.name, token),
             (None, None) => Identity::first::<E>(&options.name),
         };
-        identity.save(&disk, &options.data)?;
+        // A disk may be full, and a node that is what it was can start all the same.
+        if known.as_ref() != Some(&identity) {
+            identity.save(&disk, &options.data)?;
+        }
         Ok(identity)
     })
     .await?

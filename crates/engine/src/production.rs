@@ -17,11 +17,10 @@ use openraft_rt_tokio::{TokioMpsc, TokioMutex, TokioOneshot, TokioRuntime as Tok
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
-use tokio_util::codec::{FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::codec::{FramedRead, FramedWrite};
 
-use crate::env::{
-    Disk, Env, FRAME_MAX_BYTES, File, FrameReceiver, FrameSender, Runtime, Transport,
-};
+use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Runtime, Transport};
+use crate::frames::Frames;
 
 /// How long a connection attempt may take: a peer on the same network answers in milliseconds,
 /// and a dead one must not hold up an election.
@@ -229,17 +228,17 @@ impl File for fs::File {
     }
 }
 
-/// TCP, with a 32-bit big-endian length before each frame.
+/// TCP, in [`crate::frames`].
 #[derive(Clone)]
 pub struct TcpTransport {
     listener: Arc<Mutex<TcpListener>>,
 }
 
 /// The sending half of a TCP connection.
-pub struct TcpSender(FramedWrite<OwnedWriteHalf, LengthDelimitedCodec>);
+pub struct TcpSender(FramedWrite<OwnedWriteHalf, Frames>);
 
 /// The receiving half of a TCP connection.
-pub struct TcpReceiver(FramedRead<OwnedReadHalf, LengthDelimitedCodec>);
+pub struct TcpReceiver(FramedRead<OwnedReadHalf, Frames>);
 
 impl Transport for TcpTransport {
     type Sender = TcpSender;
@@ -259,13 +258,9 @@ impl Transport for TcpTransport {
 fn frame(stream: TcpStream) -> io::Result<(TcpSender, TcpReceiver)> {
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.into_split();
-    let codec = LengthDelimitedCodec::builder()
-        .max_frame_length(FRAME_MAX_BYTES)
-        .new_codec();
-    let sender = FramedWrite::new(writer, codec.clone());
     Ok((
-        TcpSender(sender),
-        TcpReceiver(FramedRead::new(reader, codec)),
+        TcpSender(FramedWrite::new(writer, Frames)),
+        TcpReceiver(FramedRead::new(reader, Frames)),
     ))
 }
 
@@ -277,10 +272,6 @@ impl FrameSender for TcpSender {
 
 impl FrameReceiver for TcpReceiver {
     async fn receive(&mut self) -> io::Result<Option<Bytes>> {
-        self.0
-            .next()
-            .await
-            .transpose()
-            .map(|frame| frame.map(Into::into))
+        self.0.next().await.transpose()
     }
 }

@@ -31,6 +31,10 @@ pub const COMMAND_MAX_BYTES: usize = 1024 * 1024;
 /// How long a caller waits for its outcome; an election fits in several times.
 pub const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Groups in doubt that are proposed together: if they had been carried out, the replies that are
+/// stored for them come all at once, and must fit into one frame.
+const DOUBTFUL_MAX: usize = 64;
+
 /// How often is looked again whether there is a leader.
 const LEADER_RETRY: Duration = Duration::from_millis(15);
 
@@ -117,6 +121,13 @@ impl<E: Env> Node<E> {
         if proposals.is_empty() {
             return Response::Unavailable("nothing was proposed".to_owned());
         }
+        // In the log it would be a fault of every replica.
+        if proposals
+            .iter()
+            .any(|bytes| Proposal::decode(bytes).is_err())
+        {
+            return Response::Unavailable("what was proposed cannot be read".to_owned());
+        }
         Response::Proposed(self.submit(proposals, false, true).await)
     }
 }
@@ -128,8 +139,13 @@ pub async fn run<E: Env>(node: Node<E>, mut waiting: Waiting) {
     }
 }
 
-async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
-    let mut doubtful = false;
+async fn propose<E: Env>(node: &Node<E>, groups: Vec<Group>) {
+    propose_until_told(node, groups, false).await;
+}
+
+/// Proposes groups until all have been told what became of them. Those in doubt have been proposed
+/// before, and something of them may have been carried out.
+async fn propose_until_told<E: Env>(node: &Node<E>, mut groups: Vec<Group>, mut doubtful: bool) {
     loop {
         // Those whose callers have given up meanwhile are left out.
         groups.retain(|group| group.claim.propose());
@@ -143,6 +159,8 @@ async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
             // Nothing is promised before a majority has answered: what is proposed cannot be taken
             // back, and its outcome would stay unknown.
             Leader::Me if !node.has_majority() => Attempt::Rejected,
+            // Another is about to lead: see `fitness`.
+            Leader::Me if node.clock_is_wrong(E::Runtime::wall_clock_ms()) => Attempt::Rejected,
             Leader::Me => propose_here(node, &groups).await,
             Leader::Peer(..) | Leader::Nobody if groups.iter().any(|group| group.forwarded) => {
                 groups = refuse_forwarded(groups);
@@ -162,6 +180,10 @@ async fn propose<E: Env>(node: &Node<E>, mut groups: Vec<Group>) {
                 let (again, lost) = groups.into_iter().partition(|group| group.repeatable);
                 refuse(lost, &WriteError::OutcomeUnknown);
                 groups = again;
+                if groups.len() > DOUBTFUL_MAX {
+                    let rest = groups.split_off(DOUBTFUL_MAX);
+                    Box::pin(propose_until_told(node, rest, true)).await;
+                }
                 // They stay claimed: a caller that gives up now must know that it is in doubt.
                 doubtful = true;
                 E::Runtime::sleep(LEADER_RETRY).await;

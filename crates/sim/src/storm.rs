@@ -193,7 +193,7 @@ impl Storming {
         }
         let simulated = self.sim().elapsed();
         let disks = self.sim().nodes().into_iter();
-        let snapshots = disks.map(|node| self.sim().disk(node).made("receive.db"));
+        let snapshots = disks.map(|node| self.sim().disk(node).made("receive.snapshot"));
         let snapshots = snapshots.sum();
         self.book.count(|counts| {
             counts.simulated = simulated;

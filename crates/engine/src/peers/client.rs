@@ -65,6 +65,18 @@ struct Shared<E: Env> {
     heard: Mutex<<E::Runtime as AsyncRuntime>::Instant>,
 }
 
+/// A call under way. An answer to it is waited for as long as this is there.
+struct Asked<E: Env> {
+    shared: Arc<Shared<E>>,
+    id: u64,
+}
+
+impl<E: Env> Drop for Asked<E> {
+    fn drop(&mut self) {
+        lock(&self.shared.pending).remove(&self.id);
+    }
+}
+
 impl<E: Env> Caller<E> {
     /// A caller to `target` at `address`; `None` takes whoever is there.
     pub fn new(env: E, identity: Arc<Identity>, target: Option<NodeId>, address: String) -> Self {
@@ -89,13 +101,12 @@ impl<E: Env> Caller<E> {
         timeout: Duration,
     ) -> Result<Response<E::Runtime>, CallError> {
         let begun = E::Runtime::timeout(timeout, self.begin(request));
-        let (live, id, answer) = begun.await.map_err(|_| timed_out())??;
+        let (asked, answer) = begun.await.map_err(|_| timed_out())??;
         let answered = E::Runtime::timeout(timeout, answer).await;
         if let Ok(Ok(response)) = answered {
             return Ok(response);
         }
-        lock(&live.shared.pending).remove(&id);
-        if elapsed::<E>(&live.shared) > SILENCE_MAX {
+        if elapsed::<E>(&asked.shared) > SILENCE_MAX {
             *self.live.lock().await = None;
         }
         Err(CallError::Lost)
@@ -104,21 +115,16 @@ impl<E: Env> Caller<E> {
     async fn begin(
         &self,
         request: &Request<E::Runtime>,
-    ) -> Result<(Live<E>, u64, oneshot::Receiver<Response<E::Runtime>>), CallError> {
-        let live = self.connection().await?;
-        let id = live.shared.next.fetch_add(1, Ordering::Relaxed);
+    ) -> Result<(Asked<E>, oneshot::Receiver<Response<E::Runtime>>), CallError> {
+        let Live { outgoing, shared } = self.connection().await?;
+        let id = shared.next.fetch_add(1, Ordering::Relaxed);
         let (sender, answer) = oneshot::channel();
-        lock(&live.shared.pending).insert(id, sender);
-        if live
-            .outgoing
-            .send(frame(id, &wire::encode(request)))
-            .await
-            .is_err()
-        {
-            lock(&live.shared.pending).remove(&id);
-            return Err(io::Error::from(io::ErrorKind::BrokenPipe).into());
+        lock(&shared.pending).insert(id, sender);
+        let asked = Asked { shared, id };
+        match outgoing.send(frame(id, &wire::encode(request))).await {
+            Ok(()) => Ok((asked, answer)),
+            Err(_) => Err(io::Error::from(io::ErrorKind::BrokenPipe).into()),
         }
-        Ok((live, id, answer))
     }
 
     async fn connection(&self) -> io::Result<Live<E>> {

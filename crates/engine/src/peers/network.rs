@@ -2,6 +2,7 @@
 
 use std::future::{Future, pending};
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -141,22 +142,19 @@ impl<E: Env> Link<E> {
     async fn copy_and_send(&self, vote: Vote) -> io::Result<SnapshotResponse<C<E>>> {
         // A copy of the state is costly, and one who is away is tried again and again.
         drop(self.connect(Purpose::Calls).await?);
-        let path = self.state.scratch(&format!("send-{}.db", self.target));
-        let meta = self
-            .state
-            .copy(path.clone())
-            .await
-            .map_err(io::Error::other)?;
+        let path = self.scratch();
+        let copied = self.state.copy(path.clone()).await;
+        let meta = copied.map_err(io::Error::other)?;
         tracing::info!(to = self.address, state = ?meta.last_log_id, "sending a snapshot");
         let disk = self.peers.env().disk().clone();
-        let opening = path.clone();
-        let open = move || disk.open(&opening, false);
+        let open = move || disk.open(&path, false);
         let file = E::Runtime::spawn_blocking(open).await??;
-        let sent = self.send_snapshot(vote, Arc::new(file), meta).await;
-        let disk = self.peers.env().disk().clone();
-        let remove = move || crate::state::store::remove_database(&disk, &path);
-        E::Runtime::spawn_blocking(remove).await?;
-        sent
+        self.send_snapshot(vote, Arc::new(file), meta).await
+    }
+
+    /// The copy of the state that is sent.
+    fn scratch(&self) -> PathBuf {
+        self.state.scratch(&format!("send-{}", self.target))
     }
 }
 
@@ -265,7 +263,9 @@ impl<E: Env> RaftNetworkV2<C<E>> for Link<E> {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<C<E>>, StreamingError<C<E>>> {
         let sending = self.copy_and_send(vote);
-        match E::Runtime::select2(Box::pin(sending), Box::pin(cancel)).await {
+        let ended = E::Runtime::select2(Box::pin(sending), Box::pin(cancel)).await;
+        self.state.remove_later(self.scratch());
+        match ended {
             Select2::First(Ok(response)) => Ok(response),
             Select2::First(Err(error)) => Err(match broken::<E>(&error) {
                 RPCError::Unreachable(unreachable) => unreachable.into(),

@@ -1,6 +1,7 @@
 //! What a node answers its peers.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use super::wire::{
     SnapshotEnd, SnapshotStart,
 };
 use crate::answer::WriteError;
-use crate::env::{Disk, Env, File, FrameReceiver, FrameSender, Transport};
+use crate::env::{Disk, Env, FRAME_MAX_BYTES, File, FrameReceiver, FrameSender, Transport};
 use crate::node::Node;
 use crate::state::{SnapshotData, store};
 use crate::types::Types;
@@ -37,8 +38,9 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections that may be shaking hands at once: strangers can cost no more than this.
 const STRANGERS_MAX: usize = 64;
 
-/// A snapshot whose sender says nothing for this long is given up: a chunk takes far less.
-const SNAPSHOT_SILENCE_MAX: Duration = Duration::from_secs(10);
+/// A connection on which the peer says nothing for this long is given up; a chunk of a snapshot
+/// takes far less, too.
+const SILENCE_MAX: Duration = Duration::from_secs(10);
 
 /// Pause after an accept failed (no file descriptors left, for example).
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -111,7 +113,7 @@ async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> 
     };
     drop(E::Runtime::spawn(sending));
     let turns = Arc::new(Semaphore::new(CALLS_MAX));
-    while let Some(message) = receiver.receive().await? {
+    while let Some(message) = in_time::<E>(&mut receiver).await? {
         let (id, body) = unframe(&message).ok_or(io::ErrorKind::InvalidData)?;
         let request: Request<E::Runtime> = wire::decode(body).map_err(io::Error::other)?;
         let turn = Arc::clone(&turns)
@@ -120,9 +122,18 @@ async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> 
             .map_err(io::Error::other)?;
         let (node, answers) = (node.clone(), answers.clone());
         let answering = async move {
-            let response = answer(&node, request).await;
+            let proposed = matches!(request, Request::Propose(_));
+            let mut answer = frame(id, &wire::encode(&answer(&node, request).await));
+            if answer.len() > FRAME_MAX_BYTES {
+                // It has been done, and cannot be told.
+                let untold = match proposed {
+                    true => Response::Proposed(Err(WriteError::OutcomeUnknown)),
+                    false => Response::Unavailable("the answer is too large".to_owned()),
+                };
+                answer = frame(id, &wire::encode::<Response<E::Runtime>>(&untold));
+            }
             // The peer may be gone, and then it does not miss the answer.
-            drop(answers.send(frame(id, &wire::encode(&response))).await);
+            drop(answers.send(answer).await);
             drop(turn);
         };
         drop(E::Runtime::spawn(answering));
@@ -193,9 +204,11 @@ async fn appends<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -
     });
     let mut answers = Box::pin(node.raft().stream_append(Box::pin(input)));
     let reading = async {
-        while let Some(frame) = receiver.receive().await? {
-            let request = wire::decode(&frame).map_err(io::Error::other)?;
-            node.heard_leader();
+        while let Some(frame) = in_time::<E>(&mut receiver).await? {
+            let request: AppendRequest<E::Runtime> =
+                wire::decode(&frame).map_err(io::Error::other)?;
+            let committed = request.leader_commit.map(|log_id| log_id.index);
+            node.heard_leader(&request.vote, committed);
             if requests.send(request).await.is_err() {
                 break;
             }
@@ -221,9 +234,14 @@ async fn appends<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -
 
 async fn snapshot<E: Env>(node: Node<E>, mut halves: Halves<E>) -> io::Result<()> {
     let answer: SnapshotAnswer<E::Runtime> = match node.receiving().try_lock() {
-        Ok(_turn) => receive(&node, &mut halves.1)
-            .await
-            .map_err(|error| error.to_string()),
+        Ok(_turn) => {
+            let path = node.state().scratch("receive");
+            let received = receive(&node, &mut halves.1, path.clone()).await;
+            if received.is_err() {
+                node.state().remove_later(path);
+            }
+            received.map_err(|error| error.to_string())
+        }
         Err(_) => Err("another snapshot is being received".to_owned()),
     };
     halves.0.send(wire::encode(&answer)).await
@@ -232,11 +250,11 @@ async fn snapshot<E: Env>(node: Node<E>, mut halves: Halves<E>) -> io::Result<()
 async fn receive<E: Env>(
     node: &Node<E>,
     receiver: &mut impl FrameReceiver,
+    path: PathBuf,
 ) -> io::Result<openraft::raft::SnapshotResponse<crate::types::Types<E::Runtime>>> {
     let frame = next_frame::<E>(receiver).await?;
     let start: SnapshotStart = wire::decode(&frame).map_err(io::Error::other)?;
     tracing::info!(bytes = start.size_bytes, state = ?start.last_log_id, "receiving a snapshot");
-    let path = node.state().scratch("receive.db");
     let disk = node.env().disk().clone();
     let opening = path.clone();
     let file = blocking::<E, _>(move || {
@@ -271,7 +289,7 @@ async fn receive<E: Env>(
         meta,
         snapshot: SnapshotData::Received(path),
     };
-    node.heard_leader();
+    node.heard_leader(&start.vote, None);
     let installed = node
         .raft()
         .install_full_snapshot(start.vote, snapshot)
@@ -279,12 +297,19 @@ async fn receive<E: Env>(
     installed.map_err(io::Error::other)
 }
 
-/// The next frame of a snapshot. A leader that fell silent must not keep the place of the next one.
-async fn next_frame<E: Env>(receiver: &mut impl FrameReceiver) -> io::Result<Bytes> {
-    match E::Runtime::timeout(SNAPSHOT_SILENCE_MAX, receiver.receive()).await {
-        Ok(frame) => frame?.ok_or_else(|| io::ErrorKind::UnexpectedEof.into()),
+/// The next frame of a peer. One that fell silent is gone, whatever its machine says: it asks how
+/// this node is four times a second, and one that leads has something to say more often.
+async fn in_time<E: Env>(receiver: &mut impl FrameReceiver) -> io::Result<Option<Bytes>> {
+    match E::Runtime::timeout(SILENCE_MAX, receiver.receive()).await {
+        Ok(frame) => frame,
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
+}
+
+/// The next frame of a snapshot. A leader that fell silent must not keep the place of the next one.
+async fn next_frame<E: Env>(receiver: &mut impl FrameReceiver) -> io::Result<Bytes> {
+    let frame = in_time::<E>(receiver).await?;
+    frame.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 async fn blocking<E: Env, T: Send + 'static>(

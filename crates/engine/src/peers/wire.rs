@@ -18,7 +18,7 @@ use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -167,6 +167,10 @@ pub struct Pulse {
     /// True if its state differs from a majority's: it serves nothing, and its name is free for
     /// the node that takes its place.
     pub outvoted: bool,
+    /// False while its disk is full.
+    pub has_room: bool,
+    /// Its wall clock, in milliseconds since 1970.
+    pub clock_ms: i64,
     /// What its server announces.
     pub announced: Bytes,
 }

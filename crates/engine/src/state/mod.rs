@@ -34,7 +34,7 @@ use tokio::sync::{Notify, broadcast};
 use self::readers::Readers;
 use self::store::{Applied, Standing, Store};
 use crate::agreement::Trail;
-use crate::env::Env;
+use crate::env::{Disk, Env};
 use crate::fault::Failure;
 use crate::log::Log;
 use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
@@ -42,8 +42,15 @@ use crate::types::{Entry, LogId, Membership, StoredMembership, Types};
 /// Entries applied in one stretch, between two answers.
 const STRETCH_MAX_ENTRIES: usize = 64;
 
-/// Commands applied on the spot: about a millisecond's work, which no timer or heartbeat misses.
+/// Commands applied on the spot: mostly about a millisecond's work, which no timer or heartbeat
+/// misses.
 const INLINE_MAX_COMMANDS: usize = 128;
+
+/// Bytes of them: one command of the store may hold thousands of operations.
+const INLINE_MAX_BYTES: usize = 64 * 1024;
+
+/// How the names of files end that no later life needs.
+const SCRATCH: &str = ".snapshot";
 
 /// Batches of events that a watcher may fall behind before it is told that it missed some.
 const EVENTS_MAX: usize = 1024;
@@ -109,10 +116,16 @@ impl<E: Env> State<E> {
         let path = store::path(data);
         let disk = env.disk().clone();
         let opening = path.clone();
+        let (leftovers, scratch) = (disk.clone(), data.to_owned());
         let (store, durable) = blocking::<E, _>(move || {
+            remove_scratch(&leftovers, &scratch);
             let mut store = Store::open(&disk, &opening)?;
-            let durable = store.commit_durably()?;
-            Ok((store, durable))
+            match store.commit_durably() {
+                Ok(durable) => Ok((store, Some(durable))),
+                // What is there can be read; the log is purged up to nothing of it yet.
+                Err(Fault::DiskFull) => Ok((store, None)),
+                Err(fault) => Err(fault),
+            }
         })
         .await?;
         let mut trail = Trail::default();
@@ -130,13 +143,15 @@ impl<E: Env> State<E> {
                 dirty: Notify::new(),
                 hurry: Notify::new(),
                 durable: Mutex::new(None),
-                room: AtomicBool::new(true),
+                room: AtomicBool::new(durable.is_some()),
                 failure: Failure::default(),
                 events: broadcast::Sender::new(EVENTS_MAX),
                 readers: Readers::new(env.clone(), path),
             }),
         };
-        state.note_durable(durable);
+        if let Some(durable) = durable {
+            state.note_durable(durable);
+        }
         drop(E::Runtime::spawn(state.clone().keep_committing()));
         Ok(state)
     }
@@ -210,15 +225,21 @@ impl<E: Env> State<E> {
         copied.await.map(meta)
     }
 
-    /// Where files of snapshots under way are kept.
+    /// Where files of snapshots under way are kept. Those of an earlier life are removed when the
+    /// state is opened.
     pub fn scratch(&self, name: &str) -> PathBuf {
-        self.shared.data.join(name)
+        self.shared.data.join(format!("{name}{SCRATCH}"))
     }
 
     /// Applies a few commands on the spot. They touch pages in memory and take less time than
     /// handing them to another thread and back; while the store is busy (a commit) that is done.
     fn apply_inline(&self, entries: &[Entry]) -> Option<Result<Applied, Fault>> {
-        if entries.iter().map(commands).sum::<usize>() > INLINE_MAX_COMMANDS {
+        let bytes = entries
+            .iter()
+            .map(crate::log::frame::size_of)
+            .sum::<usize>();
+        let count = entries.iter().map(commands).sum::<usize>();
+        if count > INLINE_MAX_COMMANDS || bytes > INLINE_MAX_BYTES {
             return None;
         }
         let mut store = self.shared.store.try_lock().ok()?;
@@ -267,6 +288,13 @@ impl<E: Env> State<E> {
         blocking::<E, _>(move || shared.with(&mut lock(&shared.store), work)).await
     }
 
+    /// Removes a database that is of no use any more; nobody waits for that.
+    pub(crate) fn remove_later(&self, path: PathBuf) {
+        let disk = self.shared.readers.disk().clone();
+        let remove = move || store::remove_database(&disk, &path);
+        drop(E::Runtime::spawn_blocking(remove));
+    }
+
     fn note_durable(&self, (applied, membership): (Option<LogId>, StoredMembership)) {
         *lock(&self.shared.durable) = applied.is_some().then(|| meta((applied, membership)));
     }
@@ -294,6 +322,16 @@ impl<E: Env> Shared<E> {
         drop(standing);
         self.moved.notify_waiters();
         result
+    }
+}
+
+/// Removes what was left of snapshots when the node ended.
+fn remove_scratch<D: Disk>(disk: &D, data: &Path) {
+    for name in disk.list(data).unwrap_or_default() {
+        // With a suffix of SQLite's behind it, or without.
+        if name.contains(SCRATCH) {
+            drop(disk.remove(&data.join(name)));
+        }
     }
 }
 
@@ -395,7 +433,7 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
                 return Ok(());
             }
             SnapshotData::Live(source) => {
-                let path = self.scratch("install.db");
+                let path = self.scratch("install");
                 source.copy(path.clone()).await.map_err(fatal)?;
                 path
             }
@@ -405,18 +443,10 @@ impl<E: Env> RaftStateMachine<Types<E::Runtime>> for State<E> {
         let durable = self
             .persist(|| {
                 let (disk, path) = (disk.clone(), path.clone());
-                move |store: &mut Store| {
-                    store.replace(&disk, &path)?;
-                    store::remove_database(&disk, &path);
-                    match store.standing().applied == wanted {
-                        true => store.commit_durably(),
-                        false => Err(Fault::Corrupt(
-                            "a snapshot does not hold the state it announced",
-                        )),
-                    }
-                }
+                move |store: &mut Store| store.replace(&disk, &path, wanted)
             })
             .await?;
+        self.remove_later(path);
         self.note_durable(durable);
         // The events on the way to here were not applied one by one: watchers read them from the
         // outbox.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use domain::store::Memory;
 use domain::{Event, EventId, Fault, Machine, Outcome, Proposal, StateHash};
 use openraft::EntryPayload;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::env::Disk;
@@ -70,7 +70,7 @@ pub struct Applied {
 }
 
 impl Store {
-    /// Opens the state, or makes an empty one, and makes durable what it finds.
+    /// Opens the state, or makes an empty one. What it finds may not be durable yet.
     pub fn open<D: Disk>(disk: &D, path: &Path) -> Result<Self, Fault> {
         let connection = connect(disk, path, true)?;
         connection
@@ -95,7 +95,6 @@ impl Store {
             committed: None,
         };
         store.load()?;
-        store.commit_durably()?;
         Ok(store)
     }
 
@@ -241,21 +240,28 @@ impl Store {
         checkpoint(&self.connection)
     }
 
-    /// Replaces the whole state with the database at `path`, atomically and durably. The new state
-    /// says of itself that it was installed: until the log is purged it is ahead of it.
-    pub fn replace<D: Disk>(&mut self, disk: &D, path: &Path) -> Result<(), Fault> {
+    /// Replaces the whole state with the database at `path`, atomically and durably, if that is the
+    /// state that is `wanted`. The new state says of itself that it was installed: until the log is
+    /// purged it is ahead of it. When the disk is full it can be tried again.
+    pub fn replace<D: Disk>(
+        &mut self,
+        disk: &D,
+        path: &Path,
+        wanted: Option<LogId>,
+    ) -> Result<(Option<LogId>, StoredMembership), Fault> {
         let source = connect(disk, path, false)?;
         let applied: Option<LogId> = get(&source, "applied")?.flatten();
+        if applied != wanted {
+            return Err(Fault::Corrupt(
+                "a snapshot does not hold the state it announced",
+            ));
+        }
         put(&source, "installed", &applied)?;
         self.abandon()?;
         self.connection.flush_prepared_statement_cache();
-        {
-            let backup = Backup::new(&source, &mut self.connection).map_err(fault)?;
-            backup.step(-1).map_err(fault)?;
-        }
+        whole_backup(&source, &mut self.connection)?;
         self.load()?;
-        self.commit_durably()?;
-        Ok(())
+        self.commit_durably()
     }
 
     /// Where the state stands.
@@ -387,11 +393,7 @@ pub fn copy<D: Disk>(
     target
         .pragma_update(None, "journal_mode", "DELETE")
         .map_err(fault)?;
-    {
-        let backup = Backup::new(from, &mut target).map_err(fault)?;
-        // All pages in one step: one read transaction, so writers do not make it start over.
-        backup.step(-1).map_err(fault)?;
-    }
+    whole_backup(from, &mut target)?;
     let applied = get(&target, "applied")?.flatten();
     let membership = get(&target, "membership")?.unwrap_or_default();
     target.close().map_err(|(_, error)| fault(error))?;
@@ -405,6 +407,16 @@ pub fn remove_database<D: Disk>(disk: &D, path: &Path) {
         name.push(suffix);
         // A leftover costs space, nothing else: every use of the name begins by removing it.
         drop(disk.remove(Path::new(&name)));
+    }
+}
+
+/// Copies a database over another. All pages in one step: one read transaction, so writers do not
+/// make it start over.
+fn whole_backup(from: &Connection, to: &mut Connection) -> Result<(), Fault> {
+    let backup = Backup::new(from, to).map_err(fault)?;
+    match backup.step(-1).map_err(fault)? {
+        StepResult::Done => Ok(()),
+        step => Err(Fault::Database(format!("a copy stopped: {step:?}").into())),
     }
 }
 

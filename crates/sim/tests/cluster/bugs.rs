@@ -57,7 +57,10 @@ fn a_retry_that_is_applied_twice_is_found() {
 
 #[test]
 fn a_transport_that_repeats_frames_is_found() {
-    is_caught(Bug::RepeatedFrames, &["did not settle"]);
+    is_caught(
+        Bug::RepeatedFrames,
+        &["was applied 2 times", "did not settle"],
+    );
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_node_that_is_away_costs_no_copies_of_the_state() {
         let status = cluster.running(leader).expect("it runs").status();
         let name = LAGGARD.to_string();
         let away = status.nodes.iter().find(|one| one.name == name);
-        let copy = format!("send-{}.db", away.expect("a member").id);
+        let copy = format!("send-{}.snapshot", away.expect("a member").id);
         assert_eq!(sim.disk(leader).made(&copy), 0);
         cluster.start(LAGGARD);
         cluster.until_equal().await;

@@ -66,12 +66,7 @@ fn what_is_refused_counts_for_its_entry() {
     let range = long_list(&mut world);
     world.commit();
     let answered = within(&mut world, vec![range; 60]);
-    let refused = |error: StoreError| {
-        answered
-            .iter()
-            .filter(|one| **one == Err(error.clone()))
-            .count()
-    };
+    let refused = |error: StoreError| answered.iter().filter(|one| **one == Err(error)).count();
     // A million rows, 20,000 and one at a time.
     assert_eq!(refused(StoreError::TooLarge), 49);
     assert_eq!(refused(StoreError::Busy), 11);
