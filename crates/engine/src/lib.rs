@@ -15,6 +15,7 @@ mod fault;
 mod fitness;
 mod frames;
 mod health;
+mod heard;
 pub mod identity;
 pub mod log;
 mod members;

@@ -19,6 +19,7 @@ use crate::env::{Env, Runtime as _};
 use crate::fault::{self, Failure};
 use crate::fitness;
 use crate::health::Health;
+use crate::heard::Heard;
 use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::options::{Options, raft_config};
@@ -26,7 +27,7 @@ use crate::peers::network::Network;
 use crate::peers::{Peers, server};
 use crate::rounds::Rounds;
 use crate::state::State;
-use crate::types::{Member, NodeId, Types, Vote};
+use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
 use crate::{agreement, compaction, health, members};
 
@@ -100,7 +101,7 @@ pub(crate) struct Inner<E: Env> {
     pub told: Arc<Rounds<Option<u64>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     pub elections: History,
-    heard: Mutex<Heard<E>>,
+    pub heard: Mutex<Heard<E>>,
     pub announced: Mutex<Bytes>,
     receiving: Arc<tokio::sync::Mutex<()>>,
     recovered: AtomicBool,
@@ -117,47 +118,6 @@ impl<E: Env> Clone for Node<E> {
         Node {
             inner: Arc::clone(&self.inner),
         }
-    }
-}
-
-/// What a follower has heard from the leader.
-pub(crate) struct Heard<E: Env> {
-    /// When it last said something.
-    last: Option<InstantOf<E>>,
-    /// When it said that so much is committed, which readers may not see yet.
-    told: Option<(InstantOf<E>, u64)>,
-    /// The newest time at which readers saw all that was committed.
-    up_to_date: Option<InstantOf<E>>,
-}
-
-impl<E: Env> Default for Heard<E> {
-    fn default() -> Self {
-        Heard {
-            last: None,
-            told: None,
-            up_to_date: None,
-        }
-    }
-}
-
-impl<E: Env> Heard<E> {
-    fn note(&mut self, now: InstantOf<E>, committed: Option<u64>, shown: u64) {
-        self.last = Some(now);
-        let caught_up = self.told.is_none_or(|(_, index)| shown >= index);
-        self.up_to_date(shown);
-        if caught_up && let Some(committed) = committed {
-            self.told = Some((now, committed));
-        }
-    }
-
-    /// When the state that readers see now was up to date.
-    fn up_to_date(&mut self, shown: u64) -> Option<InstantOf<E>> {
-        if let Some((then, index)) = self.told
-            && shown >= index
-        {
-            self.up_to_date = Some(then);
-        }
-        self.up_to_date
     }
 }
 
@@ -346,22 +306,6 @@ impl<E: Env> Node<E> {
             }
             None => Leader::Nobody,
         }
-    }
-
-    /// Notes that somebody who leads with this vote has said that all up to an index is committed.
-    /// One that was deposed, and does not know it, says nothing of worth.
-    pub(crate) fn heard_leader(&self, vote: &Vote, committed: Option<u64>) {
-        let known = self.last_vote();
-        if known.is_none_or(|known| *vote >= known) {
-            let applied = self.state().standing().committed;
-            let applied = applied.map_or(0, |log_id| log_id.index);
-            lock(&self.inner.heard).note(InstantOf::<E>::now(), committed, applied);
-        }
-    }
-
-    pub(crate) fn leader_silence(&self) -> Option<Duration> {
-        let last = lock(&self.inner.heard).last?;
-        Some(InstantOf::<E>::now() - last)
     }
 
     /// For a leader: how long ago a majority last answered it, beyond what is usual. One that is

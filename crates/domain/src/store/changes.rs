@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 
+use super::merge::{Wanted, merged};
 use super::record::{Body, Head, Kind, Record};
 use super::{access, rows};
 use crate::machine;
@@ -62,7 +63,7 @@ impl Query for ListChanged {
             first = rows::key(counters.epoch, after);
             first.push(0);
         }
-        let found = access::merged(None, sql, &(first, end), access::Wanted::of(LOOKED_AT_MAX))?;
+        let found = merged(None, sql, &(first, end), Wanted::of(LOOKED_AT_MAX))?;
         let next = match found.last() {
             Some((name, _)) if found.len() == LOOKED_AT_MAX => {
                 Some(Bytes::copy_from_slice(rows::key_of(name)?))
@@ -145,7 +146,7 @@ impl Query for ListRemoved {
             Some(removed) => rows::tombstones_after(removed.version, &removed.key),
             None => rows::tombstones(self.since.saturating_add(1)),
         };
-        let found = access::merged(None, sql, &range, access::Wanted::of(LOOKED_AT_MAX))?;
+        let found = merged(None, sql, &range, Wanted::of(LOOKED_AT_MAX))?;
         let mut keys = Vec::new();
         let mut last = None;
         for (name, _) in &found {

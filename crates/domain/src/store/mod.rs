@@ -29,6 +29,7 @@ mod journals;
 mod keys;
 mod lists;
 mod memory;
+mod merge;
 pub mod operation;
 mod queries;
 mod ranges;

@@ -3,9 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::access::{
-    Budget, Done, Front, Pair, Source, Wanted, beyond_one, fetch, fetch_front, merged,
-};
+use super::access::{Budget, Done, Front, Pair, Source, beyond_one, fetch, fetch_front};
+use super::merge::{Wanted, merged};
 use super::record::{Body, Ends, Head, Kind, Record};
 use super::rows::{self, Garbage, Range};
 use super::table::{Known, Table};

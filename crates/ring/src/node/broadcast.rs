@@ -57,8 +57,8 @@ impl Node {
         turn.tell(Event::Heard(tell));
     }
 
-    /// Passes it to everybody known before the limit, each with the part up to the next. A node that
-    /// waits for too many answers already passes nothing on.
+    /// Passes it to everybody known before the limit, each with the part up to the next. A node
+    /// that waits for too many answers already passes nothing on.
     fn spread(&mut self, turn: &mut Turn<'_>, tell: &Tell) {
         if self.waiting.len() >= LOOKUPS_MAX {
             return;

@@ -59,7 +59,7 @@ pub struct Args {
     jobs: Option<u64>,
 
     /// Plant a bug in every cluster, to see that it is found
-    #[arg(long, value_name = "BUG", value_parser = PossibleValuesParser::new(Bug::ALL.map(Bug::name)))]
+    #[arg(long, value_name = "BUG", value_parser = bugs())]
     bug: Option<String>,
 
     /// Tell on standard error what happens in each cluster, one seed at a time
@@ -73,6 +73,10 @@ pub struct Args {
     /// Take seeds from standard input: the part of the processes behind --jobs
     #[arg(long, hide = true)]
     worker: bool,
+}
+
+fn bugs() -> PossibleValuesParser {
+    PossibleValuesParser::new(Bug::ALL.map(Bug::name))
 }
 
 fn nodes(text: &str) -> Result<u32, &'static str> {
