@@ -284,6 +284,26 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// True if carrying it out may take much longer than most: its work grows with all that was
+    /// stored before (bets, ballots, posts), or it walks over ranges of the store.
+    pub fn may_take_long(&self) -> bool {
+        match self {
+            Action::Store { operations, .. } => operations.iter().any(Operation::may_take_long),
+            Action::RemoveArea { .. }
+            | Action::Mark {
+                which: Which::UpTo(_) | Which::All,
+                ..
+            }
+            | Action::CloseAgency { .. }
+            | Action::DrawLottery { .. }
+            | Action::ClosePoll { .. }
+            | Action::SettlePoll { .. } => true,
+            _ => false,
+        }
+    }
+}
+
 /// Which posts of an area a [`Action::Mark`] means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Which {
@@ -343,6 +363,48 @@ impl Proposal {
                 entropy,
             },
             action,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{End, Read, Write};
+
+    fn store(operation: impl Into<Operation>) -> Action {
+        Action::Store {
+            conditions: vec![],
+            operations: vec![Write::set("key", "value").into(), operation.into()],
+        }
+    }
+
+    #[test]
+    fn what_walks_over_what_was_stored_may_take_long() {
+        let key = bytes::Bytes::from_static(b"key");
+        let pop = |count| Write::ListPop {
+            key: key.clone(),
+            end: End::Head,
+            count,
+        };
+        let short = [
+            store(Write::set("key", "value")),
+            store(Read::Get { key: key.clone() }),
+            store(pop(None)),
+            store(pop(Some(128))),
+            Action::LogOut,
+        ];
+        for action in short {
+            assert!(!action.may_take_long(), "{action:?}");
+        }
+        let long = [
+            store(pop(Some(129))),
+            store(Read::HashAll { key: key.clone() }),
+            Action::RemoveArea { area: 1 },
+            Action::SettlePoll { poll: 1 },
+        ];
+        for action in long {
+            assert!(action.may_take_long(), "{action:?}");
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::identity::{self, Identity, Stage};
 use crate::log::{self, Log, LogError, LogOptions};
 use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
+use crate::peers::wire::ReadPoint;
 use crate::peers::{Peers, server};
 use crate::rounds::Rounds;
 use crate::state::State;
@@ -96,9 +97,9 @@ pub(crate) struct Inner<E: Env> {
     pub peers: Peers<E>,
     pub queue: Queue,
     /// Confirmations by the majority, for a leader.
-    pub confirmed: Arc<Rounds<Option<u64>>>,
+    pub confirmed: Arc<Rounds<Option<ReadPoint>>>,
     /// Questions to the leader.
-    pub told: Arc<Rounds<Option<u64>>>,
+    pub told: Arc<Rounds<Option<ReadPoint>>>,
     pub health: Mutex<BTreeMap<NodeId, Health<E>>>,
     pub elections: History,
     pub heard: Mutex<Heard<E>>,
@@ -475,7 +476,7 @@ async fn note_recovery<E: Env>(node: Node<E>) {
         return;
     }
     // Applied is not visible yet: the state is committed behind the log.
-    let index = node.agreed_index().await;
+    let index = node.agreed_point().await.index;
     node.inner.state.visible(index).await;
     node.inner.recovered.store(true, Ordering::Relaxed);
 }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::{Consistency, Position, ReadError, ReadRounds, Served};
 use crate::env::{Env, Runtime as _};
 use crate::node::{Leader, Node, POLL};
-use crate::peers::wire::{Request, Response};
+use crate::peers::wire::{ReadPoint, Request, Response};
 
 /// How long a read waits for the state it must see.
 const READ_DEADLINE: Duration = Duration::from_secs(3);
@@ -33,8 +33,8 @@ impl<E: Env> Node<E> {
         match consistency {
             Consistency::Stale => {}
             Consistency::Session(_) | Consistency::Linearizable => {
-                let index = self.wanted_index(consistency).await?;
-                self.wait_visible(index).await?;
+                let point = self.read_point(consistency).await?;
+                self.wait_visible(point.index).await?;
             }
         }
         let (value, seen) = self.inner.state.readers().read(query).await?;
@@ -50,9 +50,8 @@ impl<E: Env> Node<E> {
         reads: Vec<Read>,
     ) -> Result<Served<Vec<Answer>>, ReadError> {
         self.may_read()?;
-        let index = self.wanted_index(consistency).await?;
+        let ReadPoint { index, now_ms } = self.read_point(consistency).await?;
         self.wait_applied(index).await?;
-        let now_ms = E::Runtime::wall_clock_ms();
         let memory = self.inner.state.memory();
         if let Some(Looked { answers, index }) = memory.look_up(&reads, now_ms, index) {
             return Ok(self.served(consistency, answers, index));
@@ -87,13 +86,17 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// The log index that a read must see.
-    async fn wanted_index(&self, consistency: Consistency) -> Result<u64, ReadError> {
+    /// What a read must see.
+    async fn read_point(&self, consistency: Consistency) -> Result<ReadPoint, ReadError> {
+        let here = |index| ReadPoint {
+            index,
+            now_ms: E::Runtime::wall_clock_ms(),
+        };
         match consistency {
-            Consistency::Stale => Ok(0),
-            Consistency::Session(index) => Ok(index),
+            Consistency::Stale => Ok(here(0)),
+            Consistency::Session(index) => Ok(here(index)),
             Consistency::Linearizable => {
-                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_index()).await;
+                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_point()).await;
                 reading.map_err(|_| ReadError::NoLeader)
             }
         }
@@ -141,24 +144,24 @@ impl<E: Env> Node<E> {
         })
     }
 
-    /// An index that covers every write acknowledged before now; asks until there is a leader.
+    /// A point that covers every write acknowledged before now; asks until there is a leader.
     /// Many who ask share a question: see [`crate::rounds`].
-    pub(crate) async fn agreed_index(&self) -> u64 {
+    pub(crate) async fn agreed_point(&self) -> ReadPoint {
         loop {
-            let index = match self.leader() {
-                Leader::Me => self.read_index().await,
-                Leader::Peer(..) => self.told_index().await,
+            let point = match self.leader() {
+                Leader::Me => self.confirmed_point().await,
+                Leader::Peer(..) => self.told_point().await,
                 Leader::Nobody => None,
             };
-            match index {
-                Some(index) => return index,
+            match point {
+                Some(point) => return point,
                 None => E::Runtime::sleep(POLL).await,
             }
         }
     }
 
-    /// The read index, confirmed by a majority; `None` if this node does not lead.
-    pub(crate) async fn read_index(&self) -> Option<u64> {
+    /// The leader's, confirmed by a majority; `None` if this node does not lead.
+    pub(crate) async fn confirmed_point(&self) -> Option<ReadPoint> {
         let place = self.inner.confirmed.join();
         if place.drives {
             let (rounds, node) = (Arc::clone(&self.inner.confirmed), self.clone());
@@ -169,7 +172,7 @@ impl<E: Env> Node<E> {
     }
 
     /// The same from the leader, if this node knows one and it answers.
-    async fn told_index(&self) -> Option<u64> {
+    async fn told_point(&self) -> Option<ReadPoint> {
         let place = self.inner.told.join();
         if place.drives {
             let (rounds, node) = (Arc::clone(&self.inner.told), self.clone());
@@ -179,20 +182,22 @@ impl<E: Env> Node<E> {
         place.answer.await.ok().flatten()
     }
 
-    async fn confirm(self) -> Option<u64> {
+    async fn confirm(self) -> Option<ReadPoint> {
+        let now_ms = E::Runtime::wall_clock_ms();
         let asking = self.inner.raft.get_read_log_id(ReadPolicy::ReadIndex);
         let answered = E::Runtime::timeout(ROUND_TIMEOUT, Box::pin(asking)).await;
         let (read, _) = answered.ok()?.ok()?;
-        Some(read.log_id().index)
+        let index = read.log_id().index;
+        Some(ReadPoint { index, now_ms })
     }
 
-    async fn ask_leader(self) -> Option<u64> {
+    async fn ask_leader(self) -> Option<ReadPoint> {
         let Leader::Peer(id, address) = self.leader() else {
             return None;
         };
         let caller = self.inner.peers.caller(id, &address);
-        match caller.call(&Request::ReadIndex, ROUND_TIMEOUT).await {
-            Ok(Response::ReadIndex(index)) => index,
+        match caller.call(&Request::ReadPoint, ROUND_TIMEOUT).await {
+            Ok(Response::ReadPoint(point)) => point,
             Ok(_) | Err(_) => None,
         }
     }

@@ -32,6 +32,17 @@ pub struct Condition {
     pub version: i64,
 }
 
+impl Operation {
+    /// True if it may read or write rows by the thousand: it walks over a range, and not only over
+    /// what it names.
+    pub(crate) fn may_take_long(&self) -> bool {
+        match self {
+            Operation::Read(read) => read.walks(),
+            Operation::Write(write) => write.walks(),
+        }
+    }
+}
+
 impl From<Read> for Operation {
     fn from(read: Read) -> Self {
         Operation::Read(read)

@@ -172,7 +172,7 @@ pub(crate) async fn answer<E: Env>(
             }
         }
         Request::Propose(proposals) => node.propose_forwarded(proposals).await,
-        Request::ReadIndex => Response::ReadIndex(node.read_index().await),
+        Request::ReadPoint => Response::ReadPoint(node.confirmed_point().await),
         Request::Ping(pulse) => {
             node.heard(pulse);
             Response::Pong(node.pulse())

@@ -18,7 +18,7 @@ use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 4;
+pub const VERSION: u16 = 5;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,8 +88,8 @@ pub enum Request<R: Runtime> {
     TransferLeader(TransferLeaderRequest<Types<R>>),
     /// Commands for the leader: encoded [`domain::Proposal`]s.
     Propose(Vec<Bytes>),
-    /// Asks the leader for the index a linearizable read must see.
-    ReadIndex,
+    /// Asks the leader what a linearizable read must see.
+    ReadPoint,
     /// Health check, both ways.
     Ping(Pulse),
     /// A node wants to join.
@@ -110,8 +110,8 @@ pub enum Response<R: Runtime> {
     TransferLeader(openraft::raft::TransferLeaderResponse<Types<R>>),
     /// To proposals.
     Proposed(Result<Proposed, WriteError>),
-    /// To a read index; `None` if this is not the leader or it cannot prove it.
-    ReadIndex(Option<u64>),
+    /// What such a read must see; `None` if this is not the leader or it cannot prove it.
+    ReadPoint(Option<ReadPoint>),
     /// To a health check.
     Pong(Pulse),
     /// To a join.
@@ -124,6 +124,17 @@ pub enum Response<R: Runtime> {
     NotLeader(Option<String>),
     /// The node cannot answer: it is stopping or has failed.
     Unavailable(String),
+}
+
+/// What a read must see, so that it comes after every write acknowledged before it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadPoint {
+    /// The last log entry that it must see.
+    pub index: u64,
+    /// Which keys have expired for it, in milliseconds since 1970 (UTC). A linearizable read goes
+    /// by the clock of the leader, as writes do: two nodes whose clocks differ would otherwise show
+    /// a key after it was seen to be gone.
+    pub now_ms: i64,
 }
 
 /// What the leader made of proposals.

@@ -231,8 +231,9 @@ impl<E: Env> State<E> {
         self.shared.data.join(format!("{name}{SCRATCH}"))
     }
 
-    /// Applies a few commands on the spot. They touch pages in memory and take less time than
-    /// handing them to another thread and back; while the store is busy (a commit) that is done.
+    /// Applies a few short commands on the spot. They touch pages in memory and take less time than
+    /// handing them to another thread and back; while the store is busy (a commit) that is done,
+    /// and for commands that may take long: timers and heartbeats run on this thread.
     fn apply_inline(&self, entries: &[Entry]) -> Option<Result<Applied, Fault>> {
         let bytes = entries
             .iter()
@@ -243,7 +244,8 @@ impl<E: Env> State<E> {
             return None;
         }
         let mut store = self.shared.store.try_lock().ok()?;
-        Some(self.shared.with(&mut store, |store| store.apply(entries)))
+        let applied = store.apply_quick(entries)?;
+        Some(self.shared.with(&mut store, |_| applied))
     }
 
     /// Applies entries; waits while the disk is full. That there is room again only a commit shows.

@@ -9,6 +9,7 @@
 
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use domain::store::Memory;
 use domain::{Event, EventId, Fault, Machine, Outcome, Proposal, StateHash};
 use openraft::EntryPayload;
@@ -100,12 +101,34 @@ impl Store {
 
     /// Applies entries. If the disk is full nothing of them is kept; try again later.
     pub fn apply(&mut self, entries: &[Entry]) -> Result<Applied, Fault> {
+        let commands = decode(entries)?;
+        self.apply_decoded(entries, commands)
+    }
+
+    /// The same if no command of them may take long; otherwise `None`, and nothing was done.
+    pub fn apply_quick(&mut self, entries: &[Entry]) -> Option<Result<Applied, Fault>> {
+        let commands = match decode(entries) {
+            Ok(commands) => commands,
+            Err(fault) => return Some(Err(fault)),
+        };
+        let mut all = commands.iter().flatten();
+        if all.any(|proposal| proposal.action.may_take_long()) {
+            return None;
+        }
+        Some(self.apply_decoded(entries, commands))
+    }
+
+    fn apply_decoded(
+        &mut self,
+        entries: &[Entry],
+        commands: Vec<Vec<Proposal>>,
+    ) -> Result<Applied, Fault> {
         if self.pending_bytes > PENDING_MAX_BYTES {
             self.commit()?;
         }
         self.begin()?;
         let kept = self.pending.len();
-        match self.apply_all(entries) {
+        match self.apply_all(entries, commands) {
             Ok(applied) => {
                 self.pending.extend_from_slice(entries);
                 self.pending_bytes += entries
@@ -122,13 +145,17 @@ impl Store {
         }
     }
 
-    fn apply_all(&mut self, entries: &[Entry]) -> Result<Applied, Fault> {
+    fn apply_all(
+        &mut self,
+        entries: &[Entry],
+        commands: Vec<Vec<Proposal>>,
+    ) -> Result<Applied, Fault> {
         let mut applied = Applied {
             outcomes: Vec::with_capacity(entries.len()),
             events: vec![],
         };
-        for entry in entries {
-            let outcomes = self.apply_one(entry)?;
+        for (entry, proposals) in entries.iter().zip(commands) {
+            let outcomes = self.apply_one(entry, proposals)?;
             applied
                 .events
                 .extend(outcomes.iter().filter_map(|outcome| outcome.event.clone()));
@@ -137,13 +164,17 @@ impl Store {
         Ok(applied)
     }
 
-    fn apply_one(&mut self, entry: &Entry) -> Result<Vec<Outcome>, Fault> {
+    fn apply_one(
+        &mut self,
+        entry: &Entry,
+        proposals: Vec<Proposal>,
+    ) -> Result<Vec<Outcome>, Fault> {
         if self.applied.is_some_and(|applied| entry.log_id <= applied) {
             return Err(Fault::Corrupt("an entry would be applied a second time"));
         }
         let outcomes = match &entry.payload {
             EntryPayload::Blank => Vec::new(),
-            EntryPayload::Normal(batch) => self.apply_batch(entry.log_id, batch)?,
+            EntryPayload::Normal(batch) => self.apply_batch(entry.log_id, batch, proposals)?,
             EntryPayload::Membership(membership) => {
                 let log_id = Some(entry.log_id);
                 self.membership = StoredMembership::new(log_id, membership.clone());
@@ -155,14 +186,16 @@ impl Store {
         Ok(outcomes)
     }
 
-    fn apply_batch(&mut self, log_id: LogId, batch: &Batch) -> Result<Vec<Outcome>, Fault> {
+    fn apply_batch(
+        &mut self,
+        log_id: LogId,
+        batch: &Batch,
+        proposals: Vec<Proposal>,
+    ) -> Result<Vec<Outcome>, Fault> {
         let (index, term) = (log_id.index, log_id.leader_id.term);
         let mut sql = Sqlite::new(&self.connection);
-        let mut outcomes = Vec::with_capacity(batch.proposals.len());
-        for (number, bytes) in (0..).zip(batch.proposals.iter()) {
-            let proposal = Proposal::decode(bytes).map_err(|_| {
-                Fault::Corrupt("a command of the log was written by a newer version")
-            })?;
+        let mut outcomes = Vec::with_capacity(proposals.len());
+        for (number, proposal) in (0..).zip(proposals) {
             let position = EventId { index, number };
             let command = proposal.place(position, term, batch.at_ms, batch.entropy(number));
             outcomes.push(self.machine.apply(&mut sql, &command)?);
@@ -298,7 +331,7 @@ impl Store {
             .map_err(fault)?;
         // After a rollback: what was applied but not committed has to be applied again.
         let pending = std::mem::take(&mut self.pending);
-        let replayed = self.apply_all(&pending);
+        let replayed = decode(&pending).and_then(|commands| self.apply_all(&pending, commands));
         self.pending = pending;
         match replayed {
             Ok(_) => Ok(()),
@@ -351,6 +384,22 @@ impl Store {
         self.committed = self.applied;
         Ok(())
     }
+}
+
+/// The commands of each entry.
+fn decode(entries: &[Entry]) -> Result<Vec<Vec<Proposal>>, Fault> {
+    entries
+        .iter()
+        .map(|entry| match &entry.payload {
+            EntryPayload::Normal(batch) => batch.proposals.iter().map(decode_one).collect(),
+            EntryPayload::Blank | EntryPayload::Membership(_) => Ok(Vec::new()),
+        })
+        .collect()
+}
+
+fn decode_one(bytes: &Bytes) -> Result<Proposal, Fault> {
+    Proposal::decode(bytes)
+        .map_err(|_| Fault::Corrupt("a command of the log was written by a newer version"))
 }
 
 /// Opens a connection to a database of this disk.

@@ -41,13 +41,13 @@ fn other(cluster: &Cluster, than: NodeId) -> NodeId {
     *nodes.iter().find(|node| **node != than).expect("another")
 }
 
-/// The later one of log time and a node's own clock.
-async fn time(cluster: &Cluster, node: NodeId) -> i64 {
+/// The time by which a node that is read says that keys have expired.
+async fn time(cluster: &Cluster, node: NodeId, consistency: Consistency) -> i64 {
     let running = cluster.running(node).expect("the node runs");
     let reads = vec![Read::Expiry {
         key: "before".into(),
     }];
-    let reading = async move { running.store(Consistency::Stale, reads).await };
+    let reading = async move { running.store(consistency, reads).await };
     let served = cluster.sim.on(node, reading).await.expect("the node lives");
     match &served.expect("it can be read").value[..] {
         [Ok(StoreReply::Expiry { now_ms, .. })] => *now_ms,
@@ -119,10 +119,13 @@ fn a_leader_whose_clock_is_wrong_stamps_nothing_and_lets_another_lead() {
             assert_ne!(status.leader, Some(wrong.to_string()));
             cluster.until_equal().await;
             // Log time would be ten years ahead for ever.
-            let (before, after) = (time(&cluster, wrong).await, time(&cluster, right).await);
+            let (before, after) = (
+                time(&cluster, wrong, Consistency::Stale).await,
+                time(&cluster, right, Consistency::Stale).await,
+            );
             assert!(before - after > HOUR_MS, "the clock is still wrong");
             sim.set_clock_offset_ms(wrong, 0);
-            assert!((time(&cluster, wrong).await - after).abs() < HOUR_MS);
+            assert!((time(&cluster, wrong, Consistency::Stale).await - after).abs() < HOUR_MS);
         });
     }
 }
@@ -199,5 +202,25 @@ fn what_was_left_of_a_snapshot_goes_with_the_next_start() {
         cluster.until_running(node).await;
         assert!(cluster.file_sizes(node, ".snapshot").is_empty());
         assert!(cluster.file_sizes(node, "-journal").is_empty());
+    });
+}
+
+#[test]
+fn linearizable_reads_go_by_the_leaders_clock() {
+    World::new(4, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let leader = cluster.leader().await;
+        let ahead = other(&cluster, leader);
+        write(&cluster, leader, "before").await;
+        cluster.until_equal().await;
+        sim.set_clock_offset_ms(ahead, HOUR_MS);
+        let own = time(&cluster, ahead, Consistency::Stale).await;
+        let agreed = time(&cluster, ahead, Consistency::Linearizable).await;
+        let leaders = time(&cluster, leader, Consistency::Linearizable).await;
+        assert!(own - leaders > HOUR_MS / 2, "{own} {leaders}");
+        assert!(
+            (agreed - leaders).abs() < HOUR_MS / 60,
+            "{agreed} {leaders}"
+        );
     });
 }

@@ -207,3 +207,40 @@ pub enum Read {
         key: Bytes,
     },
 }
+
+impl Read {
+    /// True if it goes over a range, whose length it may not name.
+    pub(super) fn walks(&self) -> bool {
+        match self {
+            Read::Scan { .. }
+            | Read::Keys { .. }
+            | Read::ListRange { .. }
+            | Read::HashAll { .. }
+            | Read::HashScan { .. }
+            | Read::SetMembers { .. }
+            | Read::SetScan { .. }
+            | Read::SetRandom { .. }
+            | Read::JournalRange { .. }
+            | Read::JournalFrom { .. } => true,
+            Read::Get { .. }
+            | Read::GetMany { .. }
+            | Read::Length { .. }
+            | Read::Part { .. }
+            | Read::Exists { .. }
+            | Read::Kind { .. }
+            | Read::Expiry { .. }
+            | Read::Version { .. }
+            | Read::CountKeys
+            | Read::RandomKey { .. }
+            | Read::ListLength { .. }
+            | Read::ListIndex { .. }
+            | Read::HashGet { .. }
+            | Read::HashGetMany { .. }
+            | Read::HashLength { .. }
+            | Read::SetHas { .. }
+            | Read::SetLength { .. }
+            | Read::JournalLength { .. }
+            | Read::JournalInfo { .. } => false,
+        }
+    }
+}

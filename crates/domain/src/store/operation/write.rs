@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Deadline, End, EntryId, ExpireWhen, Expiry, NewId, Trim, When};
 
+/// Items that are taken one by one in no time worth naming.
+const FEW: u64 = 128;
+
 /// An operation that may change something. The order of the variants is the wire format: append
 /// only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,6 +276,43 @@ pub enum Write {
 }
 
 impl Write {
+    /// True if it goes over a range whose length it does not name, or over a long one.
+    pub(super) fn walks(&self) -> bool {
+        match self {
+            Write::ListRemove { .. } | Write::ListTrim { .. } | Write::JournalTrim { .. } => true,
+            Write::ListPopFirst { count, .. } => *count > FEW,
+            Write::ListPop { count, .. } | Write::SetPop { count, .. } => {
+                count.is_some_and(|count| count > FEW)
+            }
+            Write::JournalAppend { trim, .. } => trim.is_some(),
+            // What they change they name, one by one; what a removed key held goes later.
+            Write::Set { .. }
+            | Write::SetMany { .. }
+            | Write::Append { .. }
+            | Write::Patch { .. }
+            | Write::Add { .. }
+            | Write::GetDelete { .. }
+            | Write::GetExpire { .. }
+            | Write::Delete { .. }
+            | Write::Expire { .. }
+            | Write::Persist { .. }
+            | Write::Rename { .. }
+            | Write::Flush
+            | Write::ListPush { .. }
+            | Write::ListSet { .. }
+            | Write::ListMove { .. }
+            | Write::HashPut { .. }
+            | Write::HashPutNew { .. }
+            | Write::HashDelete { .. }
+            | Write::HashAdd { .. }
+            | Write::SetAdd { .. }
+            | Write::SetRemove { .. }
+            | Write::SetMove { .. }
+            | Write::JournalDelete { .. }
+            | Write::Publish { .. } => false,
+        }
+    }
+
     /// Stores a string, whatever was there: the plain SET.
     pub fn set(key: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
         Write::Set {
