@@ -55,6 +55,9 @@
 //! | `GET /v1/cluster/elections` | | [`Elections`] |
 //! | `POST /v1/cluster/token` (administrators) | | 201 [`JoinToken`] |
 //! | `DELETE /v1/cluster/nodes/{name}` (administrators) | | 204 |
+//! | `GET /v1/drills` (administrators; of the node that is asked) | | [`Drills`] |
+//! | `POST /v1/drills` (administrators) | [`NewDrill`] | 201 [`Drill`] |
+//! | `DELETE /v1/drills/current` (administrators) | | 204 |
 //! | `GET /v1/version` | | [`Version`] |
 //! | `GET /health/live`, `/health/ready` | | [`Health`]; 503 when it is not |
 //! | `GET /metrics`, `/v1/openapi.json` | | Prometheus text, OpenAPI 3.1 |
@@ -67,6 +70,7 @@
 
 mod accounts;
 mod cluster;
+mod drills;
 mod lotteries;
 mod news;
 mod polls;
@@ -77,6 +81,7 @@ pub use cluster::{
     Cluster, Doors, Election, ElectionCause, ElectionEvent, Elections, Health, JoinToken,
     KeyVersion, Node, NodeRole, Route, RouteNode, Version,
 };
+pub use drills::{Drill, DrillFault, Drills, NewDrill};
 pub use lotteries::{
     Agency, AgencyClosed, Batch, Bet, BetsStored, Draw, DrawMade, Hex32, Lotteries, Lottery,
     LotteryMade, LotteryShown, LotteryState, NewBets, NewDraw, NewLottery, NotHex32, Receipt,

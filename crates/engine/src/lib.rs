@@ -9,6 +9,7 @@
 mod agreement;
 mod answer;
 mod compaction;
+mod drills;
 mod elections;
 pub mod env;
 mod fault;
@@ -17,6 +18,7 @@ mod frames;
 mod health;
 mod heard;
 pub mod identity;
+mod links;
 pub mod log;
 mod members;
 pub mod node;
@@ -36,8 +38,10 @@ pub use answer::{
     ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, ReadRounds, Role,
     Served, WriteError,
 };
+pub use drills::UnknownPeer;
 pub use elections::{Cause, ELECTIONS_MAX, Election, Happened, NodeElections};
 pub use identity::{JoinToken, NotAToken};
+pub use links::Harm;
 pub use node::{Node, StartError};
 pub use options::{Options, Tuning};
 pub use reads::{KeyWatch, Missed, Watch};

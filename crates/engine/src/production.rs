@@ -1,6 +1,8 @@
 //! The real world: tokio, files and TCP.
 #![allow(clippy::disallowed_methods, reason = "this is where they are wrapped")]
 
+pub mod hardship;
+
 use std::fs;
 use std::future::Future;
 use std::io;
@@ -67,7 +69,8 @@ impl Runtime for TokioRuntime {
         let since = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+        now_ms.saturating_add(hardship::clock_offset_ms())
     }
 }
 
@@ -212,10 +215,12 @@ impl File for fs::File {
     }
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        hardship::room()?;
         FileExt::write_all_at(self, bytes, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        hardship::delay();
         fs::File::sync_data(self)
     }
 

@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::agent::Agent;
 use crate::attempts::Attempts;
 use crate::config::Config;
+use crate::drills::Drills;
 use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
@@ -49,6 +50,7 @@ pub(crate) struct Inner {
     pub agent: Agent,
     pub metrics: Metrics,
     pub records: Records,
+    pub drills: Drills,
     /// Cancelled when the node stops taking requests.
     pub stopping: CancellationToken,
 }
@@ -120,6 +122,7 @@ impl App {
             agent: Agent::default(),
             metrics: Metrics::new(),
             records: Records::default(),
+            drills: Drills::default(),
             stopping: CancellationToken::new(),
             engine,
             config,

@@ -16,6 +16,8 @@ pub struct Config {
     pub trust_forwarded_for: bool,
     /// Say on the sign-in page how to enter the demonstration.
     pub demo: bool,
+    /// Let administrators make this node fail on purpose.
+    pub allow_drills: bool,
     /// How long a session lasts after it was opened.
     pub session_lifetime: Duration,
     /// What a password hash costs.
@@ -82,6 +84,7 @@ impl Default for Config {
             doors: Doors::default(),
             trust_forwarded_for: false,
             demo: false,
+            allow_drills: false,
             session_lifetime: Duration::from_secs(30 * 24 * 3600),
             password_cost: PasswordCost::default(),
             limits: Limits::default(),

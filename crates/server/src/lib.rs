@@ -17,6 +17,7 @@ mod atom;
 mod attempts;
 mod config;
 mod door;
+mod drills;
 mod events;
 mod first;
 mod grpc;

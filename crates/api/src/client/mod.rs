@@ -16,6 +16,7 @@ mod accounts;
 mod backoff;
 mod call;
 mod cluster;
+mod drills;
 mod endpoints;
 mod error;
 mod events;

@@ -39,6 +39,7 @@ pub async fn compose(
     }
     let config = Config {
         demo: settings.demo,
+        allow_drills: settings.allow_drills,
         doors: told_doors(settings),
         trust_forwarded_for: settings.trust_forwarded_for,
         public_url: Some(settings.public_url.clone()).filter(|url| !url.is_empty()),

@@ -161,6 +161,12 @@ settings! {
           value_parser = BoolishValueParser::new())]
     demo: bool = false, "CONSORCIO_DEMO";
 
+    /// Let administrators make the node fail on purpose, for a time (`consorcio drill`): not where
+    /// others depend on it.
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = BoolishValueParser::new())]
+    allow_drills: bool = false, "CONSORCIO_ALLOW_DRILLS";
+
     /// Write logs as JSON, one object a line.
     #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "true",
           value_parser = BoolishValueParser::new())]

@@ -27,6 +27,8 @@ pub struct Launcher {
     log_json: bool,
     colours: bool,
     threads: NonZeroUsize,
+    /// Whether the nodes may be made to fail.
+    pub allow_drills: bool,
 }
 
 /// A node that runs.
@@ -60,6 +62,7 @@ impl Launcher {
             log_json,
             colours,
             threads: share_of_processors(count),
+            allow_drills: false,
         })
     }
 
@@ -130,6 +133,7 @@ impl Launcher {
         flag("--log", self.log.clone().into());
         arguments.push(format!("--log-json={}", self.log_json).into());
         arguments.push(format!("--demo={}", first.demo).into());
+        arguments.push(format!("--allow-drills={}", self.allow_drills).into());
         arguments
     }
 }

@@ -35,6 +35,7 @@ Examples:
   consorcio up --demo                  the same, with something to read at the first start
   consorcio up --nodes 5 --data /tmp/trial --http-port 9080 --peer-port 9070
   consorcio up --proxies 2             and two proxies: http://127.0.0.1:8180 and :8181
+  consorcio up --allow-drills          nodes that may be made to fail: consorcio drill --help
   consorcio up --status                a table that follows the cluster instead of logs
 
 A second `up` on the same data goes on where the first one stopped. Ctrl-C stops all nodes.";
@@ -59,6 +60,10 @@ pub struct Args {
     /// Fill a new cluster with members, areas and posts of an invented association.
     #[arg(long)]
     demo: bool,
+
+    /// Let the administrator make nodes fail on purpose (`consorcio drill`); --demo does, too.
+    #[arg(long)]
+    allow_drills: bool,
 
     /// HTTP port of the first node; the others have the next ones [default: 8080].
     #[arg(long, value_name = "PORT")]
@@ -140,8 +145,9 @@ async fn up(args: Args) -> Outcome {
         .collect();
     let names = units.iter().map(|unit| unit.name().to_owned()).collect();
     let screen = Screen::new(names, args.status, args.log_json)?;
-    let launcher = Launcher::new(units.len(), &args.log, args.log_json, screen.colours())
+    let mut launcher = Launcher::new(units.len(), &args.log, args.log_json, screen.colours())
         .map_err(|error| Failure::failed(format!("cannot find this program's file: {error}")))?;
+    launcher.allow_drills = args.allow_drills || args.demo;
     let (launcher, mut keepers) = (Arc::new(launcher), JoinSet::new());
     for unit in units {
         let keeper = Keeper::new(

@@ -14,6 +14,7 @@ use super::handshake;
 use super::wire::{self, Purpose, Request, Response};
 use crate::env::{Env, FrameReceiver, FrameSender};
 use crate::identity::Identity;
+use crate::links::Links;
 use crate::types::NodeId;
 
 /// Requests that may wait to be sent on a connection.
@@ -38,6 +39,7 @@ pub enum CallError {
 pub struct Caller<E: Env> {
     env: E,
     identity: Arc<Identity>,
+    links: Links,
     target: Option<NodeId>,
     address: String,
     live: tokio::sync::Mutex<Option<Live<E>>>,
@@ -79,10 +81,17 @@ impl<E: Env> Drop for Asked<E> {
 
 impl<E: Env> Caller<E> {
     /// A caller to `target` at `address`; `None` takes whoever is there.
-    pub fn new(env: E, identity: Arc<Identity>, target: Option<NodeId>, address: String) -> Self {
+    pub fn new(
+        env: E,
+        identity: Arc<Identity>,
+        links: Links,
+        target: Option<NodeId>,
+        address: String,
+    ) -> Self {
         Caller {
             env,
             identity,
+            links,
             target,
             address,
             live: tokio::sync::Mutex::new(None),
@@ -135,6 +144,7 @@ impl<E: Env> Caller<E> {
         let (sender, receiver) = handshake::connect(
             &self.env,
             &self.identity,
+            &self.links,
             &self.address,
             self.target,
             Purpose::Calls,

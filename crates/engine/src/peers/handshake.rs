@@ -3,16 +3,23 @@
 use std::io;
 
 use bytes::Bytes;
-use openraft_rt::AsyncRuntime;
+use openraft_rt::{AsyncRuntime, Instant as _};
 use rand::Rng as _;
 
 use super::wire::{self, Hello, Purpose, Refusal, VERSION, Welcome};
 use crate::env::{Env, FrameReceiver, FrameSender, Transport};
 use crate::identity::Identity;
+use crate::links::{Links, Through};
 use crate::types::NodeId;
 
 /// The two halves of a connection that has shaken hands.
 pub type Halves<E> = (
+    Through<<<E as Env>::Transport as Transport>::Sender, <E as Env>::Runtime>,
+    Through<<<E as Env>::Transport as Transport>::Receiver, <E as Env>::Runtime>,
+);
+
+/// The same before anybody has said who they are.
+pub type Accepted<E> = (
     <<E as Env>::Transport as Transport>::Sender,
     <<E as Env>::Transport as Transport>::Receiver,
 );
@@ -21,11 +28,19 @@ pub type Halves<E> = (
 pub async fn connect<E: Env>(
     env: &E,
     identity: &Identity,
+    links: &Links,
     address: &str,
     to: Option<NodeId>,
     purpose: Purpose,
 ) -> io::Result<Halves<E>> {
-    let (mut sender, mut receiver) = env.transport().connect(address).await?;
+    links
+        .pass::<E::Runtime>(to, <E::Runtime as AsyncRuntime>::Instant::now())
+        .await;
+    let (sender, receiver) = env.transport().connect(address).await?;
+    let (mut sender, mut receiver) = (
+        Through::new(sender, to, links),
+        Through::new(receiver, to, links),
+    );
     let hello = Hello {
         version: VERSION,
         cluster: identity.cluster,
@@ -52,9 +67,17 @@ pub async fn connect<E: Env>(
 }
 
 /// Answers a connection's first frames; gives what the peer said of itself.
-pub async fn accept<E: Env>(identity: &Identity, halves: &mut Halves<E>) -> io::Result<Hello> {
-    let (sender, receiver) = halves;
-    let hello: Hello = read(receiver).await?;
+pub async fn accept<E: Env>(
+    identity: &Identity,
+    links: &Links,
+    (sender, mut receiver): Accepted<E>,
+) -> io::Result<(Hello, Halves<E>)> {
+    let hello: Hello = read(&mut receiver).await?;
+    let from = Some(hello.from);
+    let (mut sender, mut receiver) = (
+        Through::new(sender, from, links),
+        Through::new(receiver, from, links),
+    );
     if let Some(refusal) = refusal(identity, &hello) {
         sender
             .send(wire::encode(&Welcome::Refused(refusal.clone())))
@@ -76,7 +99,7 @@ pub async fn accept<E: Env>(identity: &Identity, halves: &mut Halves<E>) -> io::
     if theirs[..] != proof(identity, b"connect", &hello, &challenge) {
         return Err(denied("the peer does not know the cluster's secret"));
     }
-    Ok(hello)
+    Ok((hello, (sender, receiver)))
 }
 
 fn refusal(identity: &Identity, hello: &Hello) -> Option<Refusal> {

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::client::Caller;
 use crate::env::Env;
 use crate::identity::Identity;
+use crate::links::Links;
 use crate::types::NodeId;
 
 /// The callers to the other nodes, one each, shared by all that have something to ask.
@@ -23,6 +24,7 @@ pub struct Peers<E: Env> {
 struct Shared<E: Env> {
     env: E,
     identity: Arc<Identity>,
+    links: Links,
     callers: Mutex<BTreeMap<NodeId, Arc<Caller<E>>>>,
 }
 
@@ -42,6 +44,7 @@ impl<E: Env> Peers<E> {
             shared: Arc::new(Shared {
                 env,
                 identity,
+                links: Links::default(),
                 callers,
             }),
         }
@@ -55,6 +58,11 @@ impl<E: Env> Peers<E> {
     /// Who we are.
     pub fn identity(&self) -> &Arc<Identity> {
         &self.shared.identity
+    }
+
+    /// The links that all connections go through.
+    pub fn links(&self) -> &Links {
+        &self.shared.links
     }
 
     /// The caller to a node; a new one if its address changed.
@@ -81,6 +89,7 @@ impl<E: Env> Peers<E> {
         Caller::new(
             self.shared.env.clone(),
             identity,
+            self.shared.links.clone(),
             target,
             address.to_owned(),
         )

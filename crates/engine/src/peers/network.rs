@@ -81,7 +81,8 @@ impl<E: Env> RaftNetworkFactory<C<E>> for Network<E> {
 impl<E: Env> Link<E> {
     async fn connect(&self, purpose: Purpose) -> io::Result<Halves<E>> {
         let (env, identity) = (self.peers.env(), self.peers.identity());
-        handshake::connect(env, identity, &self.address, Some(self.target), purpose).await
+        let (links, target) = (self.peers.links(), Some(self.target));
+        handshake::connect(env, identity, links, &self.address, target, purpose).await
     }
 
     async fn call(

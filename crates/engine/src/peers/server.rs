@@ -56,12 +56,12 @@ pub async fn run<E: Env>(node: Node<E>) {
             Ok(halves) => {
                 let this = node.clone();
                 let serve = async move {
-                    let mut halves = halves;
-                    let greeting = handshake::accept::<E>(this.identity(), &mut halves);
+                    let links = this.peers().links();
+                    let greeting = handshake::accept::<E>(this.identity(), links, halves);
                     let greeted = E::Runtime::timeout(HANDSHAKE_TIMEOUT, Box::pin(greeting)).await;
                     drop(permit);
                     match greeted {
-                        Ok(Ok(hello)) => serve(this, halves, hello.purpose).await,
+                        Ok(Ok((hello, halves))) => serve(this, halves, hello.purpose).await,
                         Ok(Err(error)) => turned_away(&this, &error),
                         Err(_) => tracing::debug!("a peer did not say who it is in time"),
                     }

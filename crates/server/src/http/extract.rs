@@ -119,6 +119,7 @@ impl Content for types::NewPost {}
 impl Content for types::Hide {}
 impl Content for types::Mark {}
 impl Content for types::NewPoll {}
+impl Content for types::NewDrill {}
 
 impl Content for types::CastBallot {
     const SIGNED_IN: bool = false;

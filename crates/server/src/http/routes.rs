@@ -3,6 +3,7 @@
 mod accounts;
 mod areas;
 mod cluster;
+mod drills;
 mod events;
 mod feeds;
 mod keys;
@@ -69,6 +70,8 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(cluster::elections))
         .routes(routes!(cluster::token))
         .routes(routes!(cluster::remove_node))
+        .routes(routes!(drills::list, drills::begin))
+        .routes(routes!(drills::stop))
         .routes(routes!(system::version))
         .routes(routes!(system::live))
         .routes(routes!(system::ready))

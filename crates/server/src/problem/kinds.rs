@@ -46,6 +46,8 @@ pub(crate) enum Kind {
     Cut,
     Deadline,
     Moved,
+    DrillsNotAllowed,
+    DrillRefused,
 }
 
 /// What there is to say about a kind.
@@ -94,7 +96,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 40] = [
+static FACTS: [Facts; 42] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -421,6 +423,23 @@ static FACTS: [Facts; 40] = [
         code: Code::Aborted,
         title: "The key has changed meanwhile",
         advice: "Nothing was done. Read it again, and decide anew.",
+    },
+    Facts {
+        kind: Kind::DrillsNotAllowed,
+        name: "drills-not-allowed",
+        status: 403,
+        code: Code::PermissionDenied,
+        title: "Drills are not allowed here",
+        advice: "Start the node with --allow-drills (or `up --allow-drills`) if it may fail on \
+                 purpose.",
+    },
+    Facts {
+        kind: Kind::DrillRefused,
+        name: "drill-refused",
+        status: 409,
+        code: Code::FailedPrecondition,
+        title: "The drill was refused",
+        advice: "Another lasts still, or no majority would be left; the detail says which.",
     },
 ];
 

@@ -78,6 +78,8 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::Cut => "La transmisión se ha cortado",
         Kind::Deadline => "Se ha agotado el plazo",
         Kind::Moved => "La clave ha cambiado entretanto",
+        Kind::DrillsNotAllowed => "Aquí no se permiten simulacros",
+        Kind::DrillRefused => "El simulacro se ha rechazado",
     }
 }
 

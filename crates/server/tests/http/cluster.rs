@@ -7,9 +7,13 @@ use server::Config;
 use crate::site::{Ask, PASSWORD, Site, Stream, config, until};
 
 pub async fn three() -> Vec<Site> {
-    let first = Site::start().await;
-    let second = Site::node("n2", Some(&first), config()).await;
-    let third = Site::node("n3", Some(&first), config()).await;
+    three_with(config()).await
+}
+
+pub async fn three_with(config: Config) -> Vec<Site> {
+    let first = Site::with(config.clone()).await;
+    let second = Site::node("n2", Some(&first), config.clone()).await;
+    let third = Site::node("n3", Some(&first), config).await;
     let sites = vec![first, second, third];
     until("three voters that all see each other", || async {
         let mut well = true;

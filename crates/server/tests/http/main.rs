@@ -5,6 +5,7 @@ mod accounts;
 mod bad_input;
 mod cluster;
 mod cookies;
+mod drills;
 mod events;
 mod faults;
 mod feeds;

@@ -1,0 +1,84 @@
+//! What drills do to the links of a node: cut ones, slow ones, and whole again.
+
+use std::time::Duration;
+
+use engine::{Consistency, Harm};
+use sim::cluster::{Cluster, Reading, put, small};
+use sim::{NodeId, World};
+
+/// Longer than an election takes.
+const A_WHILE: Duration = Duration::from_secs(10);
+
+async fn write(cluster: &Cluster, node: NodeId, key: &str) {
+    let deadline = cluster.sim.elapsed() + A_WHILE;
+    loop {
+        let running = cluster.running(node).expect("the node runs");
+        let proposal = put(key, vec![7; 20], Some(key));
+        let writing = async move { running.write(proposal).await };
+        match cluster.sim.on(node, writing).await.expect("the node lives") {
+            Ok(_) => return,
+            Err(error) => assert!(cluster.sim.elapsed() < deadline, "{key}: {error}"),
+        }
+        cluster.sim.sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn others(cluster: &Cluster, than: NodeId) -> Vec<NodeId> {
+    let nodes = cluster.sim.nodes();
+    nodes.into_iter().filter(|node| *node != than).collect()
+}
+
+#[test]
+fn a_leader_that_plays_dead_is_replaced_and_comes_back_with_nothing_lost() {
+    for seed in 0..10 {
+        World::new(seed, 3).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let dead = cluster.leader().await;
+            let alive = others(&cluster, dead);
+            write(&cluster, dead, "before").await;
+            let playing = cluster.running(dead).expect("it runs");
+            playing.harm_links(Harm::Cut, &[]).expect("all peers");
+            for number in 0..20 {
+                write(&cluster, alive[0], &format!("while {number}")).await;
+            }
+            let reading = cluster.get(dead, Consistency::Linearizable, "before");
+            let reading = reading.await;
+            assert!(!matches!(reading, Reading::Found(_)), "{reading:?}");
+            playing.heal_links();
+            write(&cluster, dead, "after").await;
+            cluster.until_equal().await;
+        });
+    }
+}
+
+#[test]
+fn one_cut_link_and_slow_ones_stop_no_majority() {
+    for seed in 0..10 {
+        World::new(seed, 3).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let leader = cluster.leader().await;
+            let followers = others(&cluster, leader);
+            let running = cluster.running(leader).expect("it runs");
+            let name = followers[0].to_string();
+            running.harm_links(Harm::Cut, &[name]).expect("a peer");
+            write(&cluster, followers[1], "with one link cut").await;
+            let slow = Harm::Slow(Duration::from_millis(30));
+            running.harm_links(slow, &[]).expect("all peers");
+            write(&cluster, followers[1], "with slow links").await;
+            running.heal_links();
+            cluster.until_equal().await;
+        });
+    }
+}
+
+#[test]
+fn a_link_with_nobody_is_not_harmed() {
+    World::new(1, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let leader = cluster.leader().await;
+        let running = cluster.running(leader).expect("it runs");
+        let nobody = ["n9".to_owned()];
+        let refused = running.harm_links(Harm::Cut, &nobody).expect_err("no peer");
+        assert_eq!(refused.to_string(), "there is no other node n9");
+    });
+}
