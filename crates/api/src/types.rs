@@ -41,6 +41,11 @@
 //! | `GET /feeds/{token}/all.atom`, `/feeds/{token}/areas/{area}.atom` | | Atom, for the token |
 //! | `GET /v1/keys/{key}` | | raw bytes |
 //! | `PUT`, `DELETE /v1/keys/{key}` | raw bytes, none | [`KeyVersion`] |
+//! | `GET /v1/journals?after=&limit=` | | [`Journals`] |
+//! | `GET /v1/journals/{name}?from=&limit=`, `?tail=` | | [`Journal`] |
+//! | `POST /v1/journals/{name}` | raw bytes | 201 [`JournalAppended`] |
+//! | `GET /v1/journals/{name}/{index}` | | [`JournalEntryShown`] |
+//! | `POST /v1/journals/{name}/trim` | [`JournalTrim`] | [`JournalTrimmed`] |
 //! | `GET /v1/lotteries?before=&limit=` | | [`Lotteries`] |
 //! | `POST /v1/lotteries` (administrators) | [`NewLottery`] | 201 [`LotteryMade`] |
 //! | `GET /v1/lotteries/{lottery}` | | [`LotteryShown`] |
@@ -67,6 +72,7 @@
 
 mod accounts;
 mod cluster;
+mod journals;
 mod lotteries;
 mod news;
 mod polls;
@@ -76,6 +82,10 @@ pub use accounts::{Account, Accounts, Credentials, CurrentSession, PasswordChang
 pub use cluster::{
     Cluster, Doors, Election, ElectionCause, ElectionEvent, Elections, Health, JoinToken,
     KeyVersion, Node, NodeRole, Route, RouteNode, Version,
+};
+pub use journals::{
+    Journal, JournalAppended, JournalEntry, JournalEntryShown, JournalField, JournalName,
+    JournalTrim, JournalTrimmed, Journals,
 };
 pub use lotteries::{
     Agency, AgencyClosed, Batch, Bet, BetsStored, Draw, DrawMade, Hex32, Lotteries, Lottery,

@@ -19,6 +19,7 @@ mod cluster;
 mod endpoints;
 mod error;
 mod events;
+mod journals;
 mod keys;
 mod lotteries;
 mod members;

@@ -34,8 +34,8 @@ fn help_teaches_and_lists_the_exit_codes() {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
     let roles = [
-        "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "agency", "lottery",
-        "ring",
+        "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "journal", "agency",
+        "lottery", "ring",
     ];
     for role in roles {
         let output = consorcio(&[role, "--help"]);
