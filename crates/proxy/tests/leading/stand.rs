@@ -40,7 +40,7 @@ impl Default for Wish {
         Wish {
             limits: Limits {
                 probe_every: Duration::from_millis(50),
-                probe_timeout: Duration::from_millis(250),
+                probe_timeout: Duration::from_millis(150),
                 silence_max: Duration::from_millis(500),
                 ..Limits::default()
             },
