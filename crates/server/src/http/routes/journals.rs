@@ -5,12 +5,12 @@ use api::types::{
 };
 use axum::extract::{FromRequestParts, State};
 use bytes::Bytes;
-use domain::store::{EntryId, Kind, NewId, Operation, Read, StoreError, StoreReply, Trim, Write};
+use domain::store::{EntryId, Kind, NewId, Operation, Read, StoreReply, Trim, Write};
 use engine::Served;
 use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, shorten};
 use crate::http::extract::{Content, Input, Raw};
 use crate::http::{Answer, Pairs};
 use crate::problem::Trouble;
@@ -88,36 +88,32 @@ pub(super) async fn range(
     query: Pairs,
 ) -> Result<Answer<Journal>, Trouble> {
     caller.token()?;
-    let mut wanted = Wanted::of(&query.only(&["from", "limit", "tail"])?)?;
-    loop {
-        // What there is comes first: it must not lack the room that the entries take.
-        let reads = vec![Read::JournalInfo { key: key.clone() }, wanted.read(&key)];
-        let Served { value, position } = app.read_keys(&caller, reads).await?;
-        let [info, entries] = answers(value)?;
-        let StoreReply::Journal(info) = info? else {
-            return Err(Trouble::not_found("journal"));
-        };
-        let mut entries = match entries {
-            Ok(StoreReply::Entries(entries)) => entries,
-            // A page of long entries is shorter: one always fits.
-            Err(StoreError::TooLarge) if wanted.limit > 1 => {
-                wanted.limit /= 2;
-                continue;
-            }
-            other => return Err(other.map_or_else(Trouble::from, |_| odd())),
-        };
-        entries.sort_by_key(|entry| entry.index);
-        let last = entries.last().map(|entry| entry.index);
-        let page = Journal {
-            node: position.node.to_string(),
-            length: info.length,
-            oldest: info.oldest,
-            newest: info.newest,
-            next: last.filter(|last| *last < info.newest).map(|last| last + 1),
-            entries: entries.into_iter().map(render::entry).collect(),
-        };
-        return Ok(Answer::ok(position, page));
-    }
+    let wanted = Wanted::of(&query.only(&["from", "limit", "tail"])?)?;
+    // What there is comes first: it must not lack the room that the entries take.
+    let reads = |limit| {
+        let info = Read::JournalInfo { key: key.clone() };
+        vec![info, wanted.read(&key, limit)]
+    };
+    let Served { value, position } = app.read_page(&caller, wanted.limit, reads).await?;
+    let [info, entries] = answers(value)?;
+    let StoreReply::Journal(info) = info? else {
+        return Err(Trouble::not_found("journal"));
+    };
+    let StoreReply::Entries(mut entries) = entries? else {
+        return Err(odd());
+    };
+    shorten(&mut entries);
+    entries.sort_by_key(|entry| entry.index);
+    let last = entries.last().map(|entry| entry.index);
+    let page = Journal {
+        node: position.node.to_string(),
+        length: info.length,
+        oldest: info.oldest,
+        newest: info.newest,
+        next: last.filter(|last| *last < info.newest).map(|last| last + 1),
+        entries: entries.into_iter().map(render::entry).collect(),
+    };
+    Ok(Answer::ok(position, page))
 }
 
 /// Which entries are asked for.
@@ -145,8 +141,8 @@ impl Wanted {
         Ok(Wanted { from: None, limit })
     }
 
-    fn read(&self, key: &Bytes) -> Read {
-        let (key, limit) = (key.clone(), self.limit);
+    fn read(&self, key: &Bytes, limit: u64) -> Read {
+        let key = key.clone();
         match self.from {
             Some(index) => Read::JournalFrom { key, index, limit },
             None => Read::JournalRange {
