@@ -18,12 +18,13 @@ Examples:
   consorcio journal append acta --file minuta.txt
   consorcio journal read acta 1                          one entry: term, time, author, data
   consorcio journal range acta --from 10 --limit 5
-  consorcio journal tail acta --follow                   the newest, and what is appended from now on
+  consorcio journal tail acta --follow                   the newest, and what comes from now on
   consorcio journal trim acta --keep 1000
   consorcio journal list
 
-The first entry of a journal has index 1; no index is ever used twice, also not after a trim. Redis
-clients see a journal as a stream (XADD, XRANGE): what they append may have other fields than `data`.";
+The first entry of a journal has index 1; no index is ever used twice, also not after a trim.
+Redis clients see a journal as a stream (XADD, XRANGE): what they append may have other fields than
+`data`.";
 
 /// How often `tail --follow` looks for more.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(500);
