@@ -6,8 +6,8 @@
 //!       └── pace: is it read? ── body: code, deadline, seat ◀── render ◀───────────────────┘
 //! ```
 //!
-//! Nothing is queued for a stream: a message is made when the one before has left, and is bounded in
-//! bytes; one that is not taken closes the connection.
+//! Nothing is queued for a stream: a message is made when the one before has left, and is bounded
+//! in bytes; one that is not taken closes the connection.
 //!
 //! Sessions, request ids and freshness come in metadata that has the names of HTTP's headers, and
 //! the calls of the App are those of the REST routes. An error is a problem of the REST API in

@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use super::harness::{Cluster, program, run, stderr, stdout};
+use super::harness::{Cluster, Running, program, run, stderr, stdout};
 
 /// A user with a configuration directory of their own.
 pub struct User {
@@ -266,15 +266,15 @@ fn leaving(admin: &User, ana: &User) {
 }
 
 fn watching(ana: &User) {
-    let mut watch = program()
+    let watch = program()
         .args([
             "news", "watch", "--json", "--area", "Obras", "--count", "1", "--after", "0-0",
         ])
         .env("XDG_CONFIG_HOME", &ana.config)
         .env("CONSORCIO_SERVER", &ana.server)
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut watch = Running(watch.unwrap());
     let mut line = String::new();
     BufReader::new(watch.stdout.take().unwrap())
         .read_line(&mut line)

@@ -15,8 +15,8 @@ use crate::sql::{Fault, Sql};
 /// Keys that a page looks at, at most.
 const LOOKED_AT_MAX: usize = 1_000;
 
-/// What the keys of a page may cost, as [`access::cost`] counts it: a megabyte of long values beside
-/// the short ones.
+/// What the keys of a page may cost, as [`access::cost`] counts it: a megabyte of long values
+/// beside the short ones.
 const PAGE_COST_MAX: usize = LOOKED_AT_MAX + 256;
 
 /// Keys that changed after a version and still exist, in byte order.

@@ -82,8 +82,8 @@ impl App {
     }
 }
 
-/// A page of entries has at most so many bytes, or one entry: clients of gRPC take messages of 4 MiB,
-/// and a page waits in memory for whoever reads it slowly.
+/// A page of entries has at most so many bytes, or one entry: clients of gRPC take messages of
+/// 4 MiB, and a page waits in memory for whoever reads it slowly.
 const PAGE_MAX_BYTES: usize = 1024 * 1024;
 
 /// Cuts a page where it would be too long.

@@ -29,7 +29,7 @@ impl Asked {
             seen: seen.map_err(|_| bad_header(headers::INDEX))?,
             freshness: freshness.transpose()?,
             request: None,
-            // Not what metadata says: a proxy leads gRPC as bytes, so it would be the client's word.
+            // Not what metadata says: a proxy leads gRPC as bytes, so that is the client's word.
             address: peer,
         };
         Ok(Asked {

@@ -200,7 +200,7 @@ impl Following {
         Ok((!changes.is_empty()).then(|| self.said(changes)))
     }
 
-    /// A message. The cursor stands behind all that is told with it, so it comes with the last part.
+    /// A message. The cursor stands behind all that is told with it: it comes with the last part.
     fn said(&self, changes: Vec<v1::KeyChange>) -> v1::WatchKeysResponse {
         let live = matches!(self.stage, Stage::Live);
         let whole = self.waiting.is_empty() && self.touched.is_empty();
