@@ -171,7 +171,7 @@ async fn range(session: &mut Session, name: &str, from: u64, limit: Option<u64>)
 
 async fn tail(session: &mut Session, name: &str, count: u64, follow: bool) -> Outcome {
     let newest = session.client.newest_entries(name.as_bytes(), count).await;
-    let mut seen = match newest {
+    let seen = match newest {
         Ok(page) => {
             show(session, &page)?;
             page.newest
@@ -180,13 +180,18 @@ async fn tail(session: &mut Session, name: &str, count: u64, follow: bool) -> Ou
         Err(error) if follow && error.status() == Some(404) => 0,
         Err(error) => return Err(error.into()),
     };
-    while follow {
+    match follow {
+        true => go_on(session, name, seen).await,
+        false => Ok(()),
+    }
+}
+
+/// Shows what is appended after an index, as it comes.
+async fn go_on(session: &mut Session, name: &str, mut seen: u64) -> Outcome {
+    loop {
         tokio::time::sleep(FOLLOW_PERIOD).await;
-        match session
-            .client
-            .entries(name.as_bytes(), seen + 1, None)
-            .await
-        {
+        let more = session.client.entries(name.as_bytes(), seen + 1, None);
+        match more.await {
             Ok(page) => {
                 show(session, &page)?;
                 seen = page.entries.last().map_or(seen, |entry| entry.index);
@@ -198,7 +203,6 @@ async fn tail(session: &mut Session, name: &str, count: u64, follow: bool) -> Ou
             Err(error) => return Err(error.into()),
         }
     }
-    Ok(())
 }
 
 async fn trim(session: &mut Session, name: &str, keep: u64) -> Outcome {
