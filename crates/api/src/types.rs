@@ -41,6 +41,11 @@
 //! | `GET /feeds/{token}/all.atom`, `/feeds/{token}/areas/{area}.atom` | | Atom, for the token |
 //! | `GET /v1/keys/{key}` | | raw bytes |
 //! | `PUT`, `DELETE /v1/keys/{key}` | raw bytes, none | [`KeyVersion`] |
+//! | `GET /v1/journals?after=&limit=` | | [`Journals`] |
+//! | `GET /v1/journals/{name}?from=&limit=`, `?tail=` | | [`Journal`] |
+//! | `POST /v1/journals/{name}` | raw bytes | 201 [`JournalAppended`] |
+//! | `GET /v1/journals/{name}/{index}` | | [`JournalEntryShown`] |
+//! | `POST /v1/journals/{name}/trim` | [`JournalTrim`] | [`JournalTrimmed`] |
 //! | `GET /v1/lotteries?before=&limit=` | | [`Lotteries`] |
 //! | `POST /v1/lotteries` (administrators) | [`NewLottery`] | 201 [`LotteryMade`] |
 //! | `GET /v1/lotteries/{lottery}` | | [`LotteryShown`] |
@@ -71,6 +76,7 @@
 mod accounts;
 mod cluster;
 mod drills;
+mod journals;
 mod lotteries;
 mod news;
 mod polls;
@@ -82,6 +88,10 @@ pub use cluster::{
     KeyVersion, Node, NodeRole, Route, RouteNode, Version,
 };
 pub use drills::{Drill, DrillFault, Drills, NewDrill};
+pub use journals::{
+    Journal, JournalAppended, JournalEntry, JournalEntryShown, JournalField, JournalName,
+    JournalTrim, JournalTrimmed, Journals,
+};
 pub use lotteries::{
     Agency, AgencyClosed, Batch, Bet, BetsStored, Draw, DrawMade, Hex32, Lotteries, Lottery,
     LotteryMade, LotteryShown, LotteryState, NewBets, NewDraw, NewLottery, NotHex32, Receipt,

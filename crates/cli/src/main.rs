@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, kv, lottery, news, poll, ring, simulate};
+use commands::{account, area, cluster, journal, kv, lottery, news, poll, ring, simulate};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -61,6 +61,7 @@ enum Role {
     Poll(poll::Args),
     Cluster(cluster::Args),
     Kv(kv::Args),
+    Journal(journal::Args),
     Agency(agency::Args),
     Lottery(lottery::Args),
     Ring(ring::Args),
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Role::Poll(args) => poll::run(args),
         Role::Cluster(args) => cluster::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::Journal(args) => journal::run(args),
         Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),
         Role::Ring(args) => ring::run(args),

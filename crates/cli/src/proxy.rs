@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use ::proxy::{Admits, Config, Door as Spoken, Limits, Listeners, Port};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::failure::{Failure, Outcome};
 use crate::serve::{listen, networks, stop};
-use crate::settings::{Door, share_of_processors};
+use crate::settings::{Door, check_apart, share_of_processors};
 use crate::{files, logging};
 
 /// Connections that wait to be accepted: all of an assembly may come in the same moment.
@@ -29,11 +29,12 @@ What goes where:
   gRPC          to all nodes, evenly, a connection at a time
   agencies      to the leader
 
-Any node of the cluster will do for --nodes: the others are learnt from it, and who leads. A
-node that is killed is left out at once, one that falls silent within two seconds. An HTTP request
-goes to another node then, if nothing of it was sent, if the node says that it has done nothing, if
-it only reads, or if it has an Idempotency-Key. A connection of another protocol is closed, and the
-client's next one goes to a node that lives.
+Any node of the cluster will do for --nodes: the others are learnt from it, and who leads. One that
+belongs to another cluster than most of those that are named is left alone. A node that is killed
+is left out at once, one that falls silent within two seconds; one slow answer changes nothing. An
+HTTP request goes to another node then, if nothing of it was sent, if the node says that it has done
+nothing, if it only reads (/hits counts, and so does not), or if it has an Idempotency-Key. A
+connection of another protocol is closed, and the client's next one goes to a node that lives.
 
 A proxy keeps nothing: run two of them, on two machines, and tell clients of both. The nodes see
 the proxy's address as that of all its clients: start them with --trust-forwarded-for if nobody
@@ -201,8 +202,31 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Says who gets in from other machines, where that is not the nodes' business alone.
+    fn warn(&self) {
+        let asks = matches!(
+            self.spoken,
+            Spoken::Redis | Spoken::RedisReads | Spoken::Grpc
+        );
+        let Some(address) = self.at.for_others().filter(|_| asks) else {
+            return;
+        };
+        let what = self.what;
+        match self.trusts {
+            true => warn!(
+                %address, what,
+                "clients of other machines are also led to nodes that ask them for no password"
+            ),
+            false => info!(
+                %address, what,
+                "clients of other machines are led only to nodes that ask them who they are"
+            ),
+        }
+    }
+
     /// Listens; `None` if the port is left out.
     fn open(self) -> Outcome<Option<Port>> {
+        self.warn();
         let listener = listen::open(self.at, BACKLOG, self.what, self.flag)?;
         Ok(listener.map(|listener| Port {
             door: self.spoken,
@@ -214,6 +238,13 @@ impl Wanted {
 }
 
 fn ports(args: &Args) -> Outcome<Vec<Wanted>> {
+    check_apart(&[
+        ("http", Door::At(args.http)),
+        ("redis", args.redis),
+        ("redis-reads", args.redis_reads),
+        ("grpc", args.grpc),
+        ("lottery", args.lottery),
+    ])?;
     if let Door::At(address) = args.lottery
         && !address.ip().is_loopback()
         && args.lottery_allow.is_empty()

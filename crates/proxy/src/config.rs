@@ -9,7 +9,8 @@ use tokio::net::TcpListener;
 /// Settings of a proxy.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Some of the cluster's nodes, as [`node`] reads them; the others are learnt from them.
+    /// Some of the cluster's nodes, as [`node`] reads them; the others are learnt from them. Those
+    /// that turn out to be of another cluster than most are left alone.
     pub nodes: Vec<Arc<str>>,
     /// Pass on what `X-Forwarded-For` says: only behind another proxy that sets it.
     pub trust_forwarded_for: bool,
@@ -90,7 +91,8 @@ pub struct Limits {
     pub probe_every: Duration,
     /// How long it may take to tell.
     pub probe_timeout: Duration,
-    /// A node that was not heard for this long counts as dead, and what it has under way is lost.
+    /// A node that was not heard for this long, and left several questions in a row without an
+    /// answer, counts as dead, and what it has under way is lost.
     pub silence_max: Duration,
     /// How long a node may take to accept a connection.
     pub connect_timeout: Duration,
@@ -117,8 +119,9 @@ impl Default for Limits {
             // Several elections, and within the 4 s that the client library waits for one address.
             retry_for: Duration::from_secs(3),
             write_stall: Duration::from_secs(30),
-            probe_every: Duration::from_millis(500),
-            probe_timeout: Duration::from_secs(1),
+            // The third question in a row is given up when the silence has lasted for two seconds.
+            probe_every: Duration::from_millis(400),
+            probe_timeout: Duration::from_millis(800),
             // As the nodes judge each other.
             silence_max: Duration::from_secs(2),
             connect_timeout: Duration::from_secs(1),

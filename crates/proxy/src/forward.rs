@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Sent again is what was never sent, what a node says it has not done, and what does no harm when
-//! it is done twice: a reading, or a change with an `Idempotency-Key`.
+//! it is done twice: a reading, or a change with an `Idempotency-Key`. To look at `/hits/…` is a
+//! change, whatever the method says: it counts a visit.
 
 mod body;
 mod headers;
@@ -102,17 +103,14 @@ impl Forward {
     }
 
     async fn forward(&self, parts: &Parts, mut body: Sending) -> Result<Response<Body>, Problem> {
-        let changes = !parts.method.is_safe();
+        let changes = changes(parts);
         self.0.counts.request(changes);
         let purpose = if changes {
             Purpose::Change
         } else {
             Purpose::Read
         };
-        let repeatable = !changes
-            || parts
-                .headers
-                .contains_key(api::types::headers::IDEMPOTENCY_KEY);
+        let repeatable = !changes || is_keyed(parts);
         let deadline = Instant::now() + self.0.members.limits().retry_for;
         let mut tried: Vec<Arc<str>> = Vec::new();
         let mut outcome = Err(Problem::NoNode);
@@ -197,6 +195,21 @@ fn request(node: &Node, parts: &Parts, body: Body) -> Option<Request<Body>> {
     *request.version_mut() = Version::HTTP_11;
     *request.headers_mut() = parts.headers.clone();
     Some(request)
+}
+
+/// Where looking counts: each visit makes the number larger.
+const VISITS: &str = "/hits/";
+
+/// True for what leaves a trace in the cluster.
+fn changes(parts: &Parts) -> bool {
+    !parts.method.is_safe() || parts.uri.path().starts_with(VISITS)
+}
+
+/// True for a change that the nodes make once, however often it is sent. A visit has no key: its
+/// page does not look at one.
+fn is_keyed(parts: &Parts) -> bool {
+    let key = api::types::headers::IDEMPOTENCY_KEY;
+    !parts.method.is_safe() && parts.headers.contains_key(key)
 }
 
 /// A body of bytes.

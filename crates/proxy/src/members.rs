@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::client::HttpClient;
-use crate::config::{self, Config, Limits};
+use crate::config::{Config, Limits};
 use crate::node::Picked;
-use crate::pick::{Known, Purpose};
+use crate::pick::{Heard, Known, Purpose, addresses};
 use crate::probe;
 
 /// The nodes; clones share what is known.
@@ -111,17 +111,21 @@ impl Members {
 
     /// An address told how the cluster is.
     pub(crate) fn heard(&self, base: &Arc<str>, cluster: &Cluster) {
-        if !self.known().heard(base, cluster, Instant::now()) {
-            if !self.0.met_stranger.swap(true, Ordering::Relaxed) {
-                let (node, id) = (&cluster.node, &cluster.id);
-                tracing::warn!(%base, node, cluster = id, "left alone: it is of another cluster");
+        let heard = self.known().heard(base, cluster, Instant::now());
+        match heard {
+            Heard::Ours => {}
+            Heard::Undecided => return,
+            Heard::Stranger => {
+                if !self.0.met_stranger.swap(true, Ordering::Relaxed) {
+                    let (node, id) = (&cluster.node, &cluster.id);
+                    tracing::warn!(%base, node, cluster = id, "left alone: of another cluster");
+                }
+                return;
             }
-            return;
         }
         // One that lags may still list who was removed.
         if cluster.ready && cluster.leader.is_some() {
-            let urls = cluster.nodes.iter().map(|node| config::node(&node.http));
-            let members: Vec<Arc<str>> = urls.filter_map(Result::ok).collect();
+            let members = addresses(cluster);
             self.known().keep(&members);
             for member in &members {
                 self.follow(member, false);
@@ -140,15 +144,6 @@ impl Members {
         if self.known().silent(base, silence_max, Instant::now()) {
             tracing::warn!(%base, "it is silent: whatever was under way with it is given up");
         }
-    }
-
-    /// How long an address may take now to answer.
-    pub(crate) fn patience(&self, base: &Arc<str>) -> std::time::Duration {
-        let limits = &self.0.limits;
-        let patience = self
-            .known()
-            .patience(base, limits.silence_max, Instant::now());
-        patience.min(limits.probe_timeout)
     }
 
     /// Held for a few instructions, never across an `await`.

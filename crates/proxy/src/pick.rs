@@ -3,8 +3,11 @@
 //! A node may be known under two addresses, the one that the proxy was given and the one that the
 //! cluster tells; it counts once, under the first of them that answers.
 
+mod cluster;
 #[cfg(test)]
 mod tests;
+
+pub use cluster::{Heard, addresses};
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +17,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::node::{Node, Picked};
+use cluster::Claim;
 
 /// At most so many addresses are kept: a cluster has a handful of nodes, and an answer must not
 /// make a proxy grow.
 const KNOWN_MAX: usize = 64;
+
+/// So many questions in a row must stay without an answer before a node counts as dead: one slow
+/// answer, on a machine that is busy for a moment, takes none out of rotation.
+const UNANSWERED_MIN: u32 = 3;
 
 /// For what a node is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +41,7 @@ pub enum Purpose {
 /// What is known of the cluster.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// The cluster's id, from the first answer on: no other cluster is taken for it.
+    /// The cluster's id, once it is clear which one is meant: no other is taken for it.
     cluster: Option<String>,
     addresses: Vec<Address>,
 }
@@ -46,6 +54,10 @@ struct Address {
     given: bool,
     /// When it last answered.
     heard: Option<Instant>,
+    /// Questions in a row that it did not answer.
+    unanswered: u32,
+    /// To which cluster it says it belongs.
+    claim: Option<Claim>,
     /// False if it refused the last connection: its process is gone, or is stopping.
     open: bool,
     told: Option<Told>,
@@ -76,6 +88,8 @@ impl Known {
             base: Arc::clone(base),
             given,
             heard: None,
+            unanswered: 0,
+            claim: None,
             open: false,
             told: None,
             node: None,
@@ -84,16 +98,20 @@ impl Known {
         Some(dropped)
     }
 
-    /// An address answered; false if it belongs to another cluster.
-    pub fn heard(&mut self, base: &Arc<str>, cluster: &Cluster, now: Instant) -> bool {
-        let meant = self.cluster.get_or_insert_with(|| cluster.id.clone());
-        let ours = *meant == cluster.id;
+    /// An address answered.
+    pub fn heard(&mut self, base: &Arc<str>, cluster: &Cluster, now: Instant) -> Heard {
+        let heard = self.claimed(base, cluster);
         let Some(address) = self.find(base) else {
-            return ours;
+            return heard;
         };
-        if !ours {
-            address.forget();
-            return false;
+        address.unanswered = 0;
+        match heard {
+            Heard::Ours => {}
+            Heard::Undecided => return heard,
+            Heard::Stranger => {
+                address.forget();
+                return heard;
+            }
         }
         let own = cluster.nodes.iter().find(|node| node.name == cluster.node);
         address.heard = Some(now);
@@ -108,13 +126,14 @@ impl Known {
         address
             .node
             .get_or_insert_with(|| Node::new(Arc::clone(base)));
-        true
+        heard
     }
 
     /// An address answered something that tells nothing of the cluster.
     pub fn lives(&mut self, base: &Arc<str>, now: Instant) {
         if let Some(address) = self.find(base) {
             address.heard = Some(now);
+            address.unanswered = 0;
         }
     }
 
@@ -134,28 +153,24 @@ impl Known {
     pub fn refused(&mut self, base: &Arc<str>) {
         if let Some(address) = self.find(base) {
             address.open = false;
+            address.unanswered = address.unanswered.saturating_add(1);
         }
     }
 
-    /// An address did not answer in time; after a while it counts as dead. True if it does now.
+    /// An address did not answer in time; after several times it counts as dead. True if it does
+    /// now.
     pub fn silent(&mut self, base: &Arc<str>, silence_max: Duration, now: Instant) -> bool {
         let Some(address) = self.find(base) else {
             return false;
         };
-        let dead = address.heard.is_none_or(|heard| now - heard >= silence_max);
+        address.unanswered = address.unanswered.saturating_add(1);
+        let silent = address.heard.is_none_or(|heard| now - heard >= silence_max);
+        let dead = silent && address.unanswered >= UNANSWERED_MIN;
         let lived = address.node.is_some();
         if dead {
             address.forget();
         }
         dead && lived
-    }
-
-    /// How long an address may be silent before it counts as dead.
-    pub fn patience(&self, base: &Arc<str>, silence_max: Duration, now: Instant) -> Duration {
-        let address = self.addresses.iter().find(|address| address.base == *base);
-        let living = address.filter(|address| address.node.is_some());
-        let heard = living.and_then(|address| address.heard);
-        heard.map_or(silence_max, |heard| silence_max.saturating_sub(now - heard))
     }
 
     /// The best node for a purpose that is none of `tried` and has a door, if one is asked for.

@@ -6,7 +6,8 @@ use api::types::Cluster;
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use crate::client::{Body, HttpClient, is_refusal};
 use crate::members::Members;
@@ -24,17 +25,27 @@ enum Answer {
     Silent,
 }
 
-/// Asks until it is dropped.
+/// Asks until it is dropped. The next question does not wait for the answer to the one before: a
+/// slow answer delays no other.
 pub async fn run(members: Members, base: Arc<str>) {
+    let mut times = interval(members.limits().probe_every);
+    times.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Each ends in its time, so only a few are ever under way.
+    let mut under_way = JoinSet::new();
     loop {
-        let asking = ask(members.client(), &base);
-        match timeout(members.patience(&base), asking).await {
-            Ok(Answer::Told(cluster)) => members.heard(&base, &cluster),
-            Ok(Answer::Refused) => members.refused(&base),
-            Ok(Answer::Busy) => members.lives(&base),
-            Ok(Answer::Silent) | Err(_) => members.silent(&base),
-        }
-        sleep(members.limits().probe_every).await;
+        times.tick().await;
+        while under_way.try_join_next().is_some() {}
+        under_way.spawn(once(members.clone(), Arc::clone(&base)));
+    }
+}
+
+async fn once(members: Members, base: Arc<str>) {
+    let asking = ask(members.client(), &base);
+    match timeout(members.limits().probe_timeout, asking).await {
+        Ok(Answer::Told(cluster)) => members.heard(&base, &cluster),
+        Ok(Answer::Refused) => members.refused(&base),
+        Ok(Answer::Busy) => members.lives(&base),
+        Ok(Answer::Silent) | Err(_) => members.silent(&base),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where TCP connections come in that are not HTTP: so many at once, and only from where they may.
+//! Where TCP connections come in: so many at once, and only from where they may.
 
 mod allowed;
 

@@ -6,6 +6,9 @@
 //!       └── pace: is it read? ── body: code, deadline, seat ◀── render ◀───────────────────┘
 //! ```
 //!
+//! Nothing is queued for a stream: a message is made when the one before has left, and is bounded
+//! in bytes; one that is not taken closes the connection.
+//!
 //! Sessions, request ids and freshness come in metadata that has the names of HTTP's headers, and
 //! the calls of the App are those of the REST routes. An error is a problem of the REST API in
 //! gRPC's own form: `problem/kinds.rs` has the code of each.
@@ -21,6 +24,7 @@ mod preface;
 mod render;
 mod services;
 mod status;
+mod strangers;
 
 pub(crate) use connection::serve;
 
@@ -41,6 +45,11 @@ pub struct GrpcConfig {
 pub struct GrpcLimits {
     /// Connections at once; further ones wait in the kernel's queue.
     pub connections: usize,
+    /// Of these, connections on which nobody has shown a session yet, where one is required;
+    /// further ones are closed.
+    pub strangers: usize,
+    /// Of these, from one address.
+    pub strangers_per_address: usize,
     /// Calls at once on one connection; a client waits before it begins more.
     pub calls_per_connection: u32,
     /// Calls at work at once on all connections (a stream is not at work).
@@ -79,6 +88,10 @@ impl Default for GrpcLimits {
             // Clients put all their calls on one connection. One that reads nothing and asks a lot
             // holds 24 KiB a call and 256 KiB of what it sends, until it is closed.
             connections: 1_024,
+            // A quarter of the seats stays for members.
+            strangers: 768,
+            // A proxy's clients share its address, and show their session with their first call.
+            strangers_per_address: 64,
             // What most servers grant, and enough for a group commit of one client's.
             calls_per_connection: 128,
             // As HTTP's, for the same reason.

@@ -6,7 +6,6 @@ mod stall;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::http::Request;
 use axum::Router;
@@ -25,6 +24,7 @@ use tower::ServiceExt;
 use crate::agent;
 use crate::app::App;
 use crate::config::Config;
+use crate::door::{Allowed, Door};
 use crate::events::Hub;
 use crate::grpc::{self, GrpcConfig};
 use crate::http::{PeerAddress, router};
@@ -36,9 +36,6 @@ const HEAD_MAX_BYTES: usize = 32 * 1024;
 
 /// A request has at most this many headers.
 const HEADERS_MAX: usize = 100;
-
-/// After the system refused a connection (for example, no file descriptors are left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the front doors of a node have in common: who is signed in, the events and their readers,
 /// what is counted. Cloning it is cheap.
@@ -81,7 +78,22 @@ impl Front {
         let grace = app.config.limits.shutdown_grace;
         let (connections, tasks) = (GracefulShutdown::new(), TaskTracker::new());
         tracing::info!(%address, "serving HTTP");
-        accept(&listener, app, &connections, &tasks, shutdown).await;
+        let router = router(app.clone());
+        let door = Door {
+            listener: &listener,
+            seats: Arc::new(Semaphore::new(app.config.limits.connections)),
+            allowed: Allowed::any(),
+        };
+        door.accept(shutdown, |stream, peer, seat| {
+            let connection = Connection {
+                seat,
+                stream,
+                peer,
+                app: app.clone(),
+            };
+            connection.start(router.clone(), &connections, &tasks);
+        })
+        .await;
         drop(listener);
 
         // Streams end with a comment, idle connections close, requests at work are finished.
@@ -144,41 +156,6 @@ pub async fn serve(
     let served = front.serve_http(listener, &shutdown).await;
     front.close().await;
     served
-}
-
-async fn accept(
-    listener: &TcpListener,
-    app: &App,
-    connections: &GracefulShutdown,
-    tasks: &TaskTracker,
-    shutdown: &CancellationToken,
-) {
-    let router = router(app.clone());
-    let seats = Arc::new(Semaphore::new(app.config.limits.connections));
-    loop {
-        let next = async {
-            let seat = seats
-                .clone()
-                .acquire_owned()
-                .await
-                .map_err(io::Error::other)?;
-            let (stream, peer) = listener.accept().await?;
-            Ok::<_, io::Error>((seat, stream, peer))
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            accepted = next => match accepted {
-                Ok((seat, stream, peer)) => {
-                    let connection = Connection { seat, stream, peer, app: app.clone() };
-                    connection.start(router.clone(), connections, tasks);
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
-        }
-    }
 }
 
 struct Connection {

@@ -20,6 +20,7 @@ mod drills;
 mod endpoints;
 mod error;
 mod events;
+mod journals;
 mod keys;
 mod lotteries;
 mod members;

@@ -104,7 +104,8 @@ async fn delete(session: &mut Session, key: &str) -> Outcome {
     }
 }
 
-fn read_value(value: Option<String>, file: Option<PathBuf>) -> Outcome<Bytes> {
+/// What is to be stored: the argument, a file, or standard input.
+pub(super) fn read_value(value: Option<String>, file: Option<PathBuf>) -> Outcome<Bytes> {
     if let Some(value) = value {
         return Ok(value.into());
     }

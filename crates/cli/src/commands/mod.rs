@@ -3,6 +3,7 @@
 pub mod account;
 pub mod area;
 pub mod cluster;
+pub mod journal;
 pub mod kv;
 mod logins;
 pub mod lottery;

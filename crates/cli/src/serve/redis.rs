@@ -5,22 +5,19 @@ use std::io;
 use server::{Allowed, Front, REDIS_BACKLOG, RedisConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::listen;
 use crate::failure::{Failure, Outcome};
-use crate::settings::{Door, Settings};
+use crate::settings::Settings;
 
 /// What the settings say about Redis clients.
 pub fn config(settings: &Settings) -> Outcome<RedisConfig> {
     let allowed = settings.redis_allow.parse::<Allowed>();
-    let local = match settings.redis {
-        Door::At(address) => address.ip().is_loopback(),
-        Door::Off => true,
-    };
+    let others = settings.redis.for_others().is_some();
     Ok(RedisConfig {
         allowed: allowed.map_err(|error| Failure::usage(format!("--redis-allow: {error}")))?,
-        password_required: !local && !settings.redis_without_password,
+        password_required: others && !settings.redis_without_password,
         ..RedisConfig::default()
     })
 }
@@ -35,13 +32,15 @@ impl RedisDoor {
     /// Listens where the settings say.
     pub fn open(settings: &Settings, config: RedisConfig) -> Outcome<Self> {
         let listener = listen::open(settings.redis, REDIS_BACKLOG, "Redis clients", "--redis")?;
-        if let (Door::At(address), true) = (settings.redis, settings.redis_without_password)
-            && !address.ip().is_loopback()
-        {
-            warn!(
+        match settings.redis.for_others() {
+            None => {}
+            Some(address) if config.password_required => {
+                info!(%address, "Redis clients of other machines need AUTH with an account");
+            }
+            Some(address) => warn!(
                 %address,
                 "whoever can reach the Redis port may change all keys: no password is asked for"
-            );
+            ),
         }
         Ok(RedisDoor { listener, config })
     }

@@ -52,7 +52,7 @@ async fn first(terminate: &mut Signal, interrupt: &mut Signal) -> &'static str {
 
 /// Cancels `orphaned` when standard input ends. The supervisor holds its other end and never
 /// writes, so it ends with the supervisor, however that one ends.
-fn watch_supervisor(orphaned: CancellationToken) -> std::io::Result<()> {
+pub fn watch_supervisor(orphaned: CancellationToken) -> std::io::Result<()> {
     let watch = move || {
         let mut byte = [0];
         while matches!(std::io::stdin().read(&mut byte), Ok(count) if count > 0) {}

@@ -8,7 +8,7 @@ mod door;
 mod load;
 mod public_url;
 
-pub use door::Door;
+pub use door::{Door, check_apart};
 pub use load::load;
 
 use std::net::{IpAddr, SocketAddr};
@@ -213,6 +213,14 @@ impl Settings {
         for (door, flag) in [(self.lottery, "lottery"), (self.echo, "echo")] {
             check_allowed(door, flag, &self.lottery_allow)?;
         }
+        check_apart(&[
+            ("http", Door::At(self.http)),
+            ("peer", Door::At(self.peer)),
+            ("grpc", self.grpc),
+            ("redis", self.redis),
+            ("lottery", self.lottery),
+            ("echo", self.echo),
+        ])?;
         self.http_url
             .truncate(self.http_url.trim_end_matches('/').len());
         Ok(self)

@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, Outcome};
+use crate::serve::stop::watch_supervisor;
 use child::Launcher;
 use keep::{Keeper, Unit};
 use plan::{Plan, Wish};
@@ -100,6 +101,10 @@ pub struct Args {
     #[arg(long)]
     status: bool,
 
+    /// Stop when standard input ends: whoever started this is gone.
+    #[arg(long, hide = true)]
+    supervised: bool,
+
     /// Write logs as JSON, one object a line.
     #[arg(long)]
     log_json: bool,
@@ -138,7 +143,7 @@ async fn up(args: Args) -> Outcome {
     let proxies = proxies::make(&plan, usize::from(args.proxies))?;
     proxies::check_ports(&proxies).await?;
     let stop = CancellationToken::new();
-    stop_on_signals(stop.clone())?;
+    stop_on_signals(stop.clone(), args.supervised)?;
     let nodes = plan.nodes.iter().cloned().map(Unit::Node);
     let units: Vec<Unit> = nodes
         .chain(proxies.iter().cloned().map(Unit::Proxy))
@@ -182,13 +187,18 @@ async fn wait_for_all(keepers: &mut JoinSet<Outcome>, stop: &CancellationToken) 
 
 /// SIGINT and SIGTERM stop the cluster. The nodes have process groups of their own, so Ctrl-C
 /// reaches only this process.
-fn stop_on_signals(stop: CancellationToken) -> Outcome {
+fn stop_on_signals(stop: CancellationToken, supervised: bool) -> Outcome {
     let fail = |error| Failure::failed(format!("cannot watch for signals: {error}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(fail)?;
+    let orphaned = CancellationToken::new();
+    if supervised {
+        watch_supervisor(orphaned.clone()).map_err(fail)?;
+    }
     tokio::spawn(async move {
         tokio::select! {
+            () = orphaned.cancelled() => {}
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
             _ = hang_up.recv() => {}

@@ -9,7 +9,7 @@ use api::client::Consistency;
 use api::types::{BetsStored, NewLottery};
 use rustix::process::Signal;
 
-use super::harness::{Cluster, eventually, program, signal, stderr};
+use super::harness::{Cluster, Running, eventually, program, signal, stderr};
 
 /// Agencies of a lottery.
 const AGENCIES: u32 = 5;
@@ -148,8 +148,8 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
         let dir = cluster.dir.path().join(format!("bets-{round}"));
         sample(&dir, BETS, round);
         let lottery = open(&client).await.to_string();
-        let mut agencies: Vec<Child> = (1..=AGENCIES)
-            .map(|number| agency(&cluster, &dir, number).spawn().unwrap())
+        let mut agencies: Vec<Running> = (1..=AGENCIES)
+            .map(|number| Running(agency(&cluster, &dir, number).spawn().unwrap()))
             .collect();
         let some = BETS as i64 / 10;
         eventually("bets are on their way", async || {
@@ -199,7 +199,10 @@ async fn an_agency_that_was_stopped_goes_on_where_it_was() {
     let lottery = open(&client).await.to_string();
     let bets = async || client.lottery(&lottery).await.unwrap().lottery.bets;
     let (_, all) = expected(&dir, 1);
-    let small = |mut command: Command| command.args(["--batch-size", "5"]).spawn().unwrap();
+    let small = |mut command: Command| {
+        let child = command.args(["--batch-size", "5"]).spawn();
+        Running(child.unwrap())
+    };
     let mut child = small(agency(&cluster, &dir, 1));
     eventually("bets are on their way", async || {
         (bets().await > 100).then_some(())

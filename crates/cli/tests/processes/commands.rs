@@ -7,7 +7,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use super::harness::{Cluster, program, run, stderr, stdout};
+use super::harness::{Cluster, Running, program, run, stderr, stdout};
 
 /// A user with a configuration directory of their own.
 pub struct User {
@@ -64,6 +64,7 @@ async fn members_and_administrators_do_their_work_from_the_command_line() {
     areas(&admin, &ana);
     posts(&admin, &ana);
     keys(&ana);
+    journals(&ana);
     super::lottery::lotteries(&cluster, &admin, &ana).await;
     leaving(&admin, &ana);
     watching(&ana);
@@ -202,6 +203,51 @@ fn keys(ana: &User) {
     assert_eq!(ana.fails(&["kv", "get", "saludo/ñ"]).0, 5);
 }
 
+fn journals(ana: &User) {
+    assert_eq!(ana.fails(&["journal", "range", "acta/ñ"]).0, 5);
+    for (place, text) in ["uno", "dos\nlíneas", "tres"].iter().enumerate() {
+        let appended = ana.json(&["journal", "append", "acta/ñ", text]);
+        assert_eq!(appended["index"], place + 1);
+    }
+    let append = [
+        "journal",
+        "append",
+        "acta/ñ",
+        "cuatro",
+        "--request-id",
+        "acta-4",
+    ];
+    assert_eq!(ana.json(&append)["index"], 4);
+    assert_eq!(ana.json(&append)["index"], 4, "once");
+    let shown = ana.json(&["journal", "read", "acta/ñ", "2"]);
+    assert_eq!(shown["data"], "dos\nlíneas");
+    assert_eq!(
+        (&shown["author"], &shown["node"]),
+        (&"ana".into(), &"n1".into())
+    );
+    assert!(shown["term"].as_u64().expect("a term") > 0);
+    let shown = ana.ok(&["journal", "read", "acta/ñ", "1"]);
+    for line in [
+        "index   1\n",
+        "author  ana\n",
+        "node    n1\n",
+        "data    uno\n",
+    ] {
+        assert!(shown.contains(line), "{line:?} is missing:\n{shown}");
+    }
+    assert_eq!(ana.fails(&["journal", "read", "acta/ñ", "9"]).0, 5);
+    let range = ana.ok(&["journal", "range", "acta/ñ", "--from", "3", "--limit", "1"]);
+    assert!(
+        range.starts_with("3 ") && range.ends_with(" ana tres\n"),
+        "{range}"
+    );
+    let tail = ana.ok(&["journal", "tail", "acta/ñ", "-n", "2"]);
+    assert_eq!(tail.lines().count(), 2, "{tail}");
+    let trimmed = ana.ok(&["journal", "trim", "acta/ñ", "--keep", "1"]);
+    assert_eq!(trimmed, "Dropped 3 entries of acta/ñ.\n");
+    assert_eq!(ana.ok(&["journal", "list"]), "acta/ñ\n");
+}
+
 fn leaving(admin: &User, ana: &User) {
     let status = admin.ok(&["cluster", "status"]);
     assert!(status.starts_with("n1 leads in term "), "{status}");
@@ -220,15 +266,15 @@ fn leaving(admin: &User, ana: &User) {
 }
 
 fn watching(ana: &User) {
-    let mut watch = program()
+    let watch = program()
         .args([
             "news", "watch", "--json", "--area", "Obras", "--count", "1", "--after", "0-0",
         ])
         .env("XDG_CONFIG_HOME", &ana.config)
         .env("CONSORCIO_SERVER", &ana.server)
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut watch = Running(watch.unwrap());
     let mut line = String::new();
     BufReader::new(watch.stdout.take().unwrap())
         .read_line(&mut line)

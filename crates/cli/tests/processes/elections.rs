@@ -2,22 +2,22 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Stdio;
 
 use api::types::{Cluster as Status, ElectionCause, ElectionEvent, Elections};
 use rustix::process::Signal;
 
-use super::harness::{Cluster, eventually, program, run, signal, stderr, stdout};
+use super::harness::{Cluster, Running, eventually, program, run, signal, stderr, stdout};
 
 /// A command that goes on, with its output.
-fn watching(config: &Path, server: &str, arguments: &[&str]) -> (Child, impl BufRead) {
-    let mut child = program()
+fn watching(config: &Path, server: &str, arguments: &[&str]) -> (Running, impl BufRead) {
+    let child = program()
         .args(arguments)
         .env("XDG_CONFIG_HOME", config)
         .env("CONSORCIO_SERVER", server)
         .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+        .spawn();
+    let mut child = Running(child.unwrap());
     let lines = BufReader::new(child.stdout.take().unwrap());
     (child, lines)
 }
@@ -51,6 +51,11 @@ async fn roles_indexes_and_elections_are_shown_and_remembered() {
     let line = next_line(&mut lines);
     assert!(line.contains(&format!(": {old_name} leads, ")), "{line}");
     assert!(line.contains(" | n3 ") && line.contains(", lag "), "{line}");
+    assert_eq!(
+        line.matches(" ms ago, answers in ").count(),
+        2,
+        "all others: {line}"
+    );
     let again = next_line(&mut lines);
     assert!(!again.contains('\x1b'), "no terminal is steered: {again:?}");
     signal(child.id(), Signal::INT);

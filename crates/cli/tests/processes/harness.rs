@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,10 +30,101 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_consorcio");
 /// One cluster at a time.
 static TURN: Mutex<()> = Mutex::new(());
 
+/// The longest turn. The slowest test takes a minute or two on a busy machine: what takes longer
+/// hangs, and without a limit would hold up all others for ever.
+const TURN_MAX: Duration = Duration::from_secs(600);
+
+/// Whoever sets one of these wants long tests.
+const WANTS_LONG: [&str; 2] = ["CONSORCIO_TEST_KILLS", "CONSORCIO_SIM_SEEDS"];
+
+/// A test's turn.
+pub struct Turn {
+    _turn: MutexGuard<'static, ()>,
+    /// Its end tells that the turn is over.
+    _over: Sender<()>,
+}
+
 /// Waits for this test's turn.
-pub fn turn() -> MutexGuard<'static, ()> {
+pub fn turn() -> Turn {
     // A test that failed leaves nothing behind that could hurt the next.
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+    let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (over, ends) = channel();
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let limited = WANTS_LONG
+        .iter()
+        .all(|name| std::env::var_os(name).is_none());
+    std::thread::spawn(move || {
+        if limited && ends.recv_timeout(TURN_MAX) == Err(RecvTimeoutError::Timeout) {
+            end_hanging(&test);
+        }
+    });
+    Turn {
+        _turn: turn,
+        _over: over,
+    }
+}
+
+/// Ends the whole run: a thread that hangs cannot be ended alone. What the tests have started goes
+/// first.
+fn end_hanging(test: &str) -> ! {
+    // Not `eprintln`, which the test runner keeps for an end that will not come.
+    let said = format!("\n{test} hangs: it has had its turn for {TURN_MAX:?}. Ending all tests.\n");
+    let _ = std::io::stderr().write_all(said.as_bytes());
+    for child in children() {
+        let _ = kill_process(child, Signal::KILL);
+    }
+    std::process::exit(101);
+}
+
+/// The processes that this one has started. Theirs end with them: servers notice that whoever
+/// supervises them is gone.
+fn children() -> Vec<Pid> {
+    let own = std::process::id().to_string();
+    let parent = |pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // After the name, which may contain anything: the state, and the parent.
+        let rest = stat.rsplit(')').next().unwrap_or_default();
+        rest.split_whitespace().nth(1).map(str::to_owned)
+    };
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ours = pids.filter(|pid| parent(pid).is_some_and(|parent| parent == own));
+    ours.filter_map(Pid::from_raw).collect()
+}
+
+#[test]
+fn a_test_that_hangs_would_find_what_it_has_started() {
+    let child = Running(Command::new("sleep").arg("60").spawn().unwrap());
+    let pid = child.id();
+    let is_it = |found: &Pid| found.as_raw_nonzero().get() as u32 == pid;
+    assert!(children().iter().any(is_it));
+    drop(child);
+    assert!(!is_alive(pid));
+}
+
+/// A process that a test has started, and that is gone when the test is.
+pub struct Running(pub Child);
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 /// The program, not yet started: with no settings but those of the test.
@@ -276,7 +369,7 @@ impl Drop for Server {
 pub struct Cluster {
     pub nodes: Vec<Server>,
     pub dir: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Cluster {

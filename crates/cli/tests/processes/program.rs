@@ -34,8 +34,8 @@ fn help_teaches_and_lists_the_exit_codes() {
         assert!(help.contains(word), "{word} is missing:\n{help}");
     }
     let roles = [
-        "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "agency", "lottery",
-        "ring",
+        "up", "serve", "proxy", "account", "area", "news", "cluster", "kv", "journal", "agency",
+        "lottery", "ring",
     ];
     for role in roles {
         let output = consorcio(&[role, "--help"]);
@@ -51,6 +51,16 @@ fn help_teaches_and_lists_the_exit_codes() {
 fn usage_errors_exit_with_2() {
     refused(&consorcio(&["serv"]), 2, "serv");
     refused(&consorcio(&["serve", "--http", "here"]), 2, "--http");
+    let twice = [
+        "serve",
+        "--redis",
+        "0.0.0.0:6379",
+        "--grpc",
+        "127.0.0.1:6379",
+    ];
+    refused(&consorcio(&twice), 2, "are the same port");
+    let twice = ["proxy", "--nodes", "sur.lan", "--http", "127.0.0.1:6379"];
+    refused(&consorcio(&twice), 2, "are the same port");
     refused(&consorcio(&["up", "--nodes", "0"]), 2, "--nodes");
     refused(&consorcio(&["proxy"]), 2, "--nodes");
     let proxy = |arguments: &[&str]| consorcio(&[&["proxy", "--nodes"], arguments].concat());

@@ -13,6 +13,9 @@ use api::Client;
 use api::client::{Order, PostsQuery};
 use api::grpc::v1;
 use api::grpc::v1::cluster_client::ClusterClient;
+use api::grpc::v1::operation::Operation as Do;
+use api::grpc::v1::operation_result::Result as Came;
+use api::grpc::v1::store_client::StoreClient;
 use api::types::NewLottery;
 use rustix::process::Signal;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -20,7 +23,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tonic::transport::Channel;
 
-use super::harness::{Cluster, eventually, free_ports, program, sign_in, signal, stderr};
+use super::harness::{Cluster, Running, eventually, free_ports, program, sign_in, signal, stderr};
 use super::load::{Follower, Load};
 
 /// Posts to see acknowledged after each blow.
@@ -291,14 +294,13 @@ async fn agencies_are_led_to_the_nodes() {
         .arg(dir.join("agency-1.csv"))
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    let mut agency = agency.spawn().unwrap();
+    let agency = Running(agency.spawn().unwrap());
     let stored = async || {
         let shown = client.lottery(&id).await.ok()?;
         (shown.lottery.bets == 3000).then_some(())
     };
     eventually("all bets are stored", stored).await;
-    let _ = agency.kill();
-    let _ = agency.wait();
+    drop(agency);
     cluster.nodes[leader].start(None);
     cluster.all_ready().await;
 }
@@ -332,6 +334,53 @@ async fn grpc_clients_are_led_to_all_nodes_and_away_from_the_dead() {
     }
     cluster.nodes[1].start(None);
     cluster.all_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_grpc_client_of_two_proxies_goes_to_the_other_when_one_dies() {
+    let cluster = Cluster::start(3).await;
+    let (mut proxies, _) = two_before(&cluster).await;
+    // As any gRPC client does with several addresses: one channel over all of them.
+    let endpoints = proxies.each_ref().map(|proxy| {
+        let url = format!("http://{}", proxy.grpc);
+        let endpoint = Channel::from_shared(url).unwrap();
+        endpoint.connect_timeout(Duration::from_secs(1))
+    });
+    let store = StoreClient::new(Channel::balance_list(endpoints.into_iter()));
+    let mut counted = 0;
+    for number in 0..60_i64 {
+        if number == 20 {
+            proxies[0].kill();
+        }
+        if number == 40 {
+            proxies[0].again();
+            proxies[0].ready().await;
+            proxies[1].kill();
+        }
+        // The same id for all tries: what was done once is not done again.
+        let id = format!("visit-{number}");
+        counted = eventually("a visit is counted", async || {
+            let mut request = tonic::Request::new(v1::TransactRequest {
+                operations: vec![v1::Operation {
+                    operation: Some(Do::Add(v1::Add {
+                        key: "visits".into(),
+                        by: 1,
+                    })),
+                }],
+                ..v1::TransactRequest::default()
+            });
+            let id = id.parse().unwrap();
+            request.metadata_mut().insert("idempotency-key", id);
+            let answer = store.clone().transact(request).await.ok()?.into_inner();
+            match answer.results.first()?.result.as_ref()? {
+                Came::Number(number) => Some(*number),
+                other => panic!("{other:?}"),
+            }
+        })
+        .await;
+        assert_eq!(counted, number + 1, "once each");
+    }
+    assert_eq!(counted, 60);
 }
 
 /// A Redis client that knows several addresses, and goes to the next when one does not answer.

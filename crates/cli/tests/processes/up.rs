@@ -5,12 +5,11 @@ use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
-use std::sync::MutexGuard;
 
 use api::Client;
 use rustix::process::Signal;
 
-use super::harness::{eventually, free_ports, is_alive, program, signal, turn};
+use super::harness::{Turn, eventually, free_ports, is_alive, program, signal, turn};
 
 /// A running `up`, which is gone with its children when the test is.
 struct Up {
@@ -19,7 +18,7 @@ struct Up {
     out: PathBuf,
     base: u16,
     dir: tempfile::TempDir,
-    _turn: MutexGuard<'static, ()>,
+    _turn: Turn,
 }
 
 impl Up {
@@ -126,10 +125,12 @@ fn spawn(data: &Path, out: &Path, base: u16, arguments: &[&str]) -> Child {
         .args(["--lottery-port", &lottery, "--redis-port", &redis])
         .args(["--grpc-port", &grpc, "--data"])
         .arg(data)
+        .arg("--supervised")
         .args(arguments)
         .stdout(File::create(out).unwrap())
         .stderr(File::create(out.with_extension("err")).unwrap())
-        .stdin(Stdio::null())
+        // Its end tells it that the test is gone.
+        .stdin(Stdio::piped())
         // A terminal sends Ctrl-C to a whole process group.
         .process_group(0);
     command.spawn().unwrap()

@@ -15,6 +15,10 @@ use crate::sql::{Fault, Sql};
 /// Keys that a page looks at, at most.
 const LOOKED_AT_MAX: usize = 1_000;
 
+/// What the keys of a page may cost, as [`access::cost`] counts it: a megabyte of long values
+/// beside the short ones.
+const PAGE_COST_MAX: usize = LOOKED_AT_MAX + 256;
+
 /// Keys that changed after a version and still exist, in byte order.
 #[derive(Clone, Debug)]
 pub struct ListChanged {
@@ -63,11 +67,13 @@ impl Query for ListChanged {
             first = rows::key(counters.epoch, after);
             first.push(0);
         }
-        let found = merged(None, sql, &(first, end), Wanted::of(LOOKED_AT_MAX))?;
+        let mut wanted = Wanted::of(LOOKED_AT_MAX);
+        wanted.allowance = PAGE_COST_MAX;
+        let found = merged(None, sql, &(first, end), wanted)?;
+        let cost: usize = found.iter().map(|(_, stored)| access::cost(stored)).sum();
+        let cut = found.len() == LOOKED_AT_MAX || cost > PAGE_COST_MAX;
         let next = match found.last() {
-            Some((name, _)) if found.len() == LOOKED_AT_MAX => {
-                Some(Bytes::copy_from_slice(rows::key_of(name)?))
-            }
+            Some((name, _)) if cut => Some(Bytes::copy_from_slice(rows::key_of(name)?)),
             _ => None,
         };
         let mut keys = Vec::new();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use api::types::{Cluster, Doors, Node as Member, NodeRole};
 use tokio::time::Instant;
 
-use super::{KNOWN_MAX, Known, Purpose};
+use super::{Heard, KNOWN_MAX, Known, Purpose};
 
 const SILENCE_MAX: Duration = Duration::from_secs(2);
 
@@ -63,7 +63,8 @@ fn three() -> (Known, Instant) {
     let (mut known, now) = (Known::default(), Instant::now());
     for name in ["n1", "n2", "n3"] {
         assert!(known.add(&base(name), true).is_some());
-        assert!(known.heard(&base(name), &told(name, Some("n2"), 5), now));
+        let heard = known.heard(&base(name), &told(name, Some("n2"), 5), now);
+        assert_eq!(heard, Heard::Ours);
     }
     (known, now)
 }
@@ -148,10 +149,6 @@ fn a_refusal_ends_nothing_that_is_under_way_but_silence_does() {
     assert_ne!(picks(&known, Purpose::Change, 1), ["n2"]);
     let later = now + SILENCE_MAX / 2;
     assert!(!known.silent(&base("n2"), SILENCE_MAX, later));
-    assert_eq!(
-        known.patience(&base("n2"), SILENCE_MAX, later),
-        SILENCE_MAX / 2
-    );
     assert!(known.silent(&base("n2"), SILENCE_MAX, now + SILENCE_MAX));
     assert!(picked.node.life.is_cancelled());
     known.heard(
@@ -170,9 +167,68 @@ fn another_cluster_is_not_taken_for_ours() {
         id: "theirs".into(),
         ..told("n1", Some("n1"), 99)
     };
-    assert!(!known.heard(&base("n1"), &stranger, now));
+    assert_eq!(known.heard(&base("n1"), &stranger, now), Heard::Stranger);
     assert_eq!(known.leader().map(String::as_str), Some("n2"));
     assert_eq!(picks(&known, Purpose::Read, 2), ["n3", "n3"]);
+}
+
+#[test]
+fn one_slow_answer_takes_no_node_out_of_rotation() {
+    let (mut known, now) = three();
+    let long = now + SILENCE_MAX * 5;
+    for _ in 0..2 {
+        assert!(!known.silent(&base("n1"), SILENCE_MAX, long));
+        assert_eq!(known.nodes().len(), 3);
+    }
+    known.heard(&base("n1"), &told("n1", Some("n2"), 5), long);
+    let later = long + SILENCE_MAX;
+    for dead in [false, false, true] {
+        assert_eq!(known.silent(&base("n1"), SILENCE_MAX, later), dead);
+    }
+    assert_eq!(known.nodes().len(), 2);
+}
+
+/// A node of another cluster, which has no other member.
+fn stranger(name: &str) -> Cluster {
+    let mut alone = told(name, Some(name), 99);
+    alone.id = "theirs".into();
+    alone.nodes.retain(|node| node.name == name);
+    alone
+}
+
+/// Addresses that were named and have not answered.
+fn named(names: &[&str]) -> (Known, Instant) {
+    let mut known = Known::default();
+    for name in names {
+        known.add(&base(name), true);
+    }
+    (known, Instant::now())
+}
+
+#[test]
+fn a_stranger_that_answers_first_is_not_taken_for_the_cluster() {
+    let (mut known, now) = named(&["n1", "n2", "n3"]);
+    let first = known.heard(&base("n1"), &stranger("n1"), now);
+    assert_eq!((first, known.nodes().len()), (Heard::Undecided, 0));
+    // It knows the third, which is down.
+    let second = known.heard(&base("n2"), &told("n2", Some("n2"), 5), now);
+    assert_eq!(second, Heard::Ours);
+    let again = known.heard(&base("n1"), &stranger("n1"), now);
+    assert_eq!((again, known.nodes().len()), (Heard::Stranger, 1));
+}
+
+#[test]
+fn one_that_answers_is_enough_if_it_knows_the_others_or_they_are_down() {
+    let (mut known, now) = named(&["n1", "n2", "n3"]);
+    let heard = known.heard(&base("n3"), &told("n3", Some("n2"), 5), now);
+    assert_eq!(heard, Heard::Ours);
+
+    let (mut known, now) = named(&["10.0.0.1", "10.0.0.2"]);
+    let alias = base("10.0.0.1");
+    let told = told("n1", Some("n2"), 5);
+    assert_eq!(known.heard(&alias, &told, now), Heard::Undecided);
+    known.refused(&base("10.0.0.2"));
+    assert_eq!(known.heard(&alias, &told, now), Heard::Ours);
 }
 
 #[test]

@@ -104,6 +104,11 @@ impl Fake {
         self.script.paused.store(true, Ordering::SeqCst);
     }
 
+    /// It goes on.
+    pub fn resume(&self) {
+        self.script.paused.store(false, Ordering::SeqCst);
+    }
+
     /// Nobody listens any more, and all its connections are closed.
     pub async fn kill(&mut self) {
         self.task.abort();

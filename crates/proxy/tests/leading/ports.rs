@@ -161,6 +161,28 @@ async fn who_is_led_nowhere_is_told_if_the_protocol_has_words_for_it() {
 }
 
 #[tokio::test]
+async fn a_port_for_others_leads_to_no_door_that_trusts_its_own_machine() {
+    let echoes = echoes().await;
+    for trusts in [false, true] {
+        let stand = Stand::start(Wish {
+            doors: doors(&echoes, "redis"),
+            ports: vec![Door::Redis],
+            for_others: true,
+            trusts,
+            ..Wish::default()
+        })
+        .await;
+        let port = stand.ports[0].port();
+        let mut redis = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let expected = match trusts {
+            true => "<n1>",
+            false => "-NOAUTH the nodes serve Redis clients of their own machine alone\r\n",
+        };
+        read_until(&mut redis, expected).await;
+    }
+}
+
+#[tokio::test]
 async fn who_may_not_connect_is_closed() {
     let echoes = echoes().await;
     let nobody: fn(IpAddr) -> bool = |_| false;

@@ -87,6 +87,49 @@ async fn a_lost_answer_is_asked_for_again_only_if_that_does_no_harm() {
 }
 
 #[tokio::test]
+async fn a_visit_counts_once_though_it_is_only_a_look() {
+    let mut stand = Stand::start(Wish::default()).await;
+    for path in ["/hits/home", "/hits/home.svg", "/hits/home/badge.svg"] {
+        for more in ["", "\nidempotency-key: k1"] {
+            let before: usize = stand.asked().iter().sum();
+            stand.nodes[0].does(Does::Breaks);
+            let look = format!("GET {path} HTTP/1.1{more}");
+            let answer = stand.send(&look, "").await;
+            let told = (status(&answer), kind(&answer));
+            assert_eq!(told, (502, "/problems/outcome-unknown".into()), "{look}");
+            assert_eq!(stand.asked().iter().sum::<usize>(), before + 1, "{look}");
+        }
+    }
+    // What surely did nothing goes to another.
+    stand.nodes[0].does(problem("no-leader"));
+    assert_eq!(
+        status(&stand.send("GET /hits/home HTTP/1.1", "").await),
+        200
+    );
+    stand.nodes[0].kill().await;
+    assert_eq!(
+        status(&stand.send("GET /hits/home HTTP/1.1", "").await),
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_slow_answer_leaves_its_node_in_rotation() {
+    let stand = Stand::start(Wish::default()).await;
+    let (events, fed) = mpsc::unbounded_channel();
+    stand.nodes[0].does(Does::Streams(fed));
+    let mut stream = stand.open(PLAIN, "x").await;
+    stand.nodes[0].pause();
+    // Longer than one question may take, shorter than the silence of a dead one.
+    tokio::time::sleep(std::time::Duration::from_millis(250)).await;
+    stand.knows(3).await;
+    stand.nodes[0].resume();
+    events.send(Bytes::from_static(b"still here")).unwrap();
+    read_until(&mut stream, "still here").await;
+    stand.knows(3).await;
+}
+
+#[tokio::test]
 async fn a_node_that_has_done_nothing_gives_way_to_another() {
     let stand = Stand::start(Wish::default()).await;
     for kind in ["no-leader", "stopping", "outvoted", "behind"] {

@@ -33,6 +33,10 @@ pub struct Wish {
     pub doors: Vec<Value>,
     pub ports: Vec<Door>,
     pub admits: fn(IpAddr) -> bool,
+    /// The ports can be reached from other machines.
+    pub for_others: bool,
+    /// Also nodes that serve their own machine alone are for everybody.
+    pub trusts: bool,
 }
 
 impl Default for Wish {
@@ -40,7 +44,7 @@ impl Default for Wish {
         Wish {
             limits: Limits {
                 probe_every: Duration::from_millis(50),
-                probe_timeout: Duration::from_millis(250),
+                probe_timeout: Duration::from_millis(150),
                 silence_max: Duration::from_millis(500),
                 ..Limits::default()
             },
@@ -48,6 +52,8 @@ impl Default for Wish {
             doors: vec![json!({}), json!({}), json!({})],
             ports: Vec::new(),
             admits: |_| true,
+            for_others: false,
+            trusts: false,
         }
     }
 }
@@ -62,12 +68,16 @@ impl Stand {
         }
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut ports = Vec::new();
+        let host = match wish.for_others {
+            true => "0.0.0.0:0",
+            false => "127.0.0.1:0",
+        };
         for door in wish.ports {
             ports.push(Port {
                 door,
-                listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+                listener: TcpListener::bind(host).await.unwrap(),
                 admits: Arc::new(wish.admits),
-                trusts: false,
+                trusts: wish.trusts,
             });
         }
         let config = Config {

@@ -1,6 +1,6 @@
 //! The store: reading and changing keys.
 
-use domain::store::{Answer, Condition, Executed, Operation, Read};
+use domain::store::{Answer, Condition, Entry, Executed, Operation, Read, StoreError};
 use domain::{Action, Reply};
 use engine::{Consistency, Served};
 
@@ -37,6 +37,23 @@ impl App {
         Ok(self.engine.store(consistency, reads).await?)
     }
 
+    /// Reads a page of so many items, or of half as many until they fit into an answer: a page of
+    /// long ones is shorter, and one always fits.
+    pub async fn read_page(
+        &self,
+        caller: &Caller,
+        mut limit: u64,
+        reads: impl Fn(u64) -> Vec<Read> + Send + Sync,
+    ) -> Result<Served<Vec<Answer>>, Trouble> {
+        loop {
+            let served = self.read_keys(caller, reads(limit)).await?;
+            if limit <= 1 || !is_too_large(&served.value) {
+                return Ok(served);
+            }
+            limit /= 2;
+        }
+    }
+
     /// Carries operations out with nothing in between; answers the version of what they changed.
     pub async fn change_keys(
         &self,
@@ -63,4 +80,27 @@ impl App {
             other => Err(odd_reply(other)),
         }
     }
+}
+
+/// A page of entries has at most so many bytes, or one entry: clients of gRPC take messages of
+/// 4 MiB, and a page waits in memory for whoever reads it slowly.
+const PAGE_MAX_BYTES: usize = 1024 * 1024;
+
+/// Cuts a page where it would be too long.
+pub(crate) fn shorten(entries: &mut Vec<Entry>) {
+    let mut bytes = 0;
+    let fit = entries.iter().take_while(|entry| {
+        let sizes = entry
+            .fields
+            .iter()
+            .map(|(name, value)| name.len() + value.len());
+        bytes += sizes.sum::<usize>();
+        bytes <= PAGE_MAX_BYTES
+    });
+    entries.truncate(fit.count().max(1));
+}
+
+/// Whether something was not answered because it is too large.
+pub(crate) fn is_too_large(answers: &[Answer]) -> bool {
+    answers.contains(&Err(StoreError::TooLarge))
 }

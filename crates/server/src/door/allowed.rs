@@ -41,6 +41,11 @@ impl Allowed {
         Allowed(Networks::These(networks.into_iter().flatten().collect()))
     }
 
+    /// Everybody: the protocol knows who is there.
+    pub fn any() -> Self {
+        Allowed(Networks::Any)
+    }
+
     /// Whether somebody may connect from an address.
     pub fn contains(&self, address: IpAddr) -> bool {
         // A listener on `::` sees IPv4 addresses in their IPv6 form.

@@ -21,12 +21,11 @@ use super::body::Pace;
 use super::guard::{From, Guard};
 use super::methods::Methods;
 use super::preface::Prefaced;
+use super::strangers::{Stranger, Strangers};
 use super::{GrpcConfig, health, services};
 use crate::app::App;
+use crate::door::{Allowed, Door};
 use crate::serve::StallGuard;
-
-/// After the system refused a connection (for example, no file descriptors are left).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Metadata of a call is at most this long: a token and a trace fit many times.
 const HEAD_MAX_BYTES: u32 = 16 * 1024;
@@ -62,8 +61,14 @@ pub(crate) async fn serve(
     tasks.spawn(told);
     let routes = services::routes(&app, health)?;
     tracing::info!(%address, require_session = config.require_session, "serving gRPC");
-    let door = Door {
+    let entrance = Door {
+        listener: &listener,
         seats: Arc::new(Semaphore::new(config.limits.connections)),
+        allowed: Allowed::any(),
+    };
+    let limits = &config.limits;
+    let hall = Hall {
+        strangers: Strangers::new(limits.strangers, limits.strangers_per_address),
         guard: Guard {
             app: app.clone(),
             config: Arc::new(config),
@@ -73,13 +78,14 @@ pub(crate) async fn serve(
         connections: GracefulShutdown::new(),
         tasks: TaskTracker::new(),
     };
-    door.accept(&listener, shutdown).await;
+    let welcome = |stream, peer, seat| hall.welcome(stream, peer, seat);
+    entrance.accept(shutdown, welcome).await;
     drop(listener);
 
     app.stopping.cancel();
-    let Door {
+    let Hall {
         connections, tasks, ..
-    } = door;
+    } = hall;
     tasks.close();
     let finished = async {
         connections.shutdown().await;
@@ -92,42 +98,33 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Where connections come in, and what belongs to all of them.
-struct Door {
-    seats: Arc<Semaphore>,
+/// What belongs to all connections.
+struct Hall {
     guard: Guard,
+    strangers: Arc<Strangers>,
     connections: GracefulShutdown,
     tasks: TaskTracker,
 }
 
-impl Door {
-    async fn accept(&self, listener: &TcpListener, shutdown: &CancellationToken) {
-        loop {
-            let next = async {
-                let seat = self.seats.clone().acquire_owned().await;
-                let seat = seat.map_err(io::Error::other)?;
-                let (stream, peer) = listener.accept().await?;
-                Ok::<_, io::Error>((seat, stream, peer))
-            };
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                accepted = next => match accepted {
-                    Ok((seat, stream, peer)) => self.welcome(seat, stream, peer),
-                    Err(error) => {
-                        tracing::warn!(%error, "a connection could not be accepted");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
-            }
-        }
-    }
-
-    fn welcome(&self, seat: OwnedSemaphorePermit, stream: TcpStream, peer: SocketAddr) {
+impl Hall {
+    fn welcome(&self, stream: TcpStream, peer: SocketAddr, seat: OwnedSemaphorePermit) {
+        let stranger = match self.guard.config.require_session {
+            true => match self.strangers.admit(peer.ip()) {
+                Some(stranger) => Some(Arc::new(stranger)),
+                None => {
+                    self.guard.app.metrics.grpc.turned_away.inc();
+                    tracing::debug!(%peer, "closed: too many strangers are here");
+                    return;
+                }
+            },
+            false => None,
+        };
         let connection = Connection {
             guard: self.guard.clone(),
             watcher: self.connections.watcher(),
             tasks: self.tasks.clone(),
             peer,
+            stranger,
         };
         self.tasks.spawn(async move {
             connection.run(stream).await;
@@ -142,6 +139,8 @@ struct Connection {
     watcher: Watcher,
     tasks: TaskTracker,
     peer: SocketAddr,
+    /// Its seat while nobody is signed in on it, where a session is required.
+    stranger: Option<Arc<Stranger>>,
 }
 
 impl Connection {
@@ -172,12 +171,14 @@ impl Connection {
             watcher,
             tasks,
             peer,
+            stranger,
         } = self;
         let limits = guard.config.limits.clone();
         let (pace, app) = (Arc::new(Pace::default()), guard.app.clone());
         let from = From {
             peer: peer.ip(),
             pace: pace.clone(),
+            stranger,
         };
         let service = service_fn(move |request: Request<Incoming>| {
             let answer = guard.clone().answer(from.clone(), request);

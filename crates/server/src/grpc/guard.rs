@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use super::body::{Answering, Ends, Pace};
 use super::metadata::{Asked, timeout};
 use super::methods::{Method, Methods};
+use super::strangers::Stranger;
 use super::{GrpcConfig, status};
 use crate::app::App;
 use crate::http::fallback_position;
@@ -41,6 +42,8 @@ pub(super) struct Guard {
 pub(super) struct From {
     pub peer: IpAddr,
     pub pace: Arc<Pace>,
+    /// The connection's seat while nobody is signed in on it, where a session is required.
+    pub stranger: Option<Arc<Stranger>>,
 }
 
 /// How long a call may take.
@@ -117,6 +120,7 @@ impl Guard {
         method: &Method,
         mut request: Request<Incoming>,
     ) -> Result<Response<tonic::body::Body>, Trouble> {
+        let mut signed_in = false;
         if method.ours {
             let asked = Asked::new(&self.app, &method.path, request.headers(), from.peer)?;
             if self.config.require_session && !method.open {
@@ -125,10 +129,19 @@ impl Guard {
                     self.app.member(asked.caller()).await?;
                 }
             }
+            signed_in = !method.open && asked.caller().token.is_some();
             request.extensions_mut().insert(asked);
         }
         let answered = self.routes.clone().oneshot(request).await;
-        answered.map_err(Trouble::internal)
+        let answer = answered.map_err(Trouble::internal)?;
+        let failed = Status::from_header_map(answer.headers());
+        // A session that does not count is an error of any method that needs one.
+        if signed_in && failed.is_none_or(|status| status.code() == Code::Ok) {
+            from.stranger
+                .iter()
+                .for_each(|stranger| stranger.is_known());
+        }
+        Ok(answer)
     }
 
     fn ends(

@@ -7,9 +7,7 @@ use api::types::headers;
 use http::HeaderMap;
 
 use crate::app::{App, Caller};
-use crate::headers::{
-    bad_header, bearer, client_address, header, request_for, request_key, right_cluster,
-};
+use crate::headers::{bad_header, bearer, header, request_for, request_key, right_cluster};
 use crate::problem::Trouble;
 
 /// A call before its message is looked at.
@@ -31,7 +29,8 @@ impl Asked {
             seen: seen.map_err(|_| bad_header(headers::INDEX))?,
             freshness: freshness.transpose()?,
             request: None,
-            address: client_address(head, Some(peer), app.config.trust_forwarded_for),
+            // Not what metadata says: a proxy leads gRPC as bytes, so that is the client's word.
+            address: peer,
         };
         Ok(Asked {
             caller,

@@ -6,6 +6,7 @@ mod cluster;
 mod drills;
 mod events;
 mod feeds;
+mod journals;
 mod keys;
 mod lotteries;
 mod lottery_path;
@@ -65,6 +66,10 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(polls::record))
         .routes(routes!(polls::proof))
         .routes(routes!(keys::get, keys::put, keys::delete))
+        .routes(routes!(journals::list))
+        .routes(routes!(journals::range, journals::append))
+        .routes(routes!(journals::entry))
+        .routes(routes!(journals::trim))
         .routes(routes!(cluster::route))
         .routes(routes!(cluster::show))
         .routes(routes!(cluster::elections))

@@ -33,6 +33,8 @@ pub(crate) struct GrpcFigures {
     pub connections: Gauge,
     /// Connections that were closed because they did not read.
     pub stalled: Counter,
+    /// Connections that were closed because too many strangers were there.
+    pub turned_away: Counter,
     at_work: AtomicUsize,
     streams: AtomicUsize,
     working: Gauge,
@@ -47,6 +49,7 @@ impl GrpcFigures {
             seconds: Family::new_with_constructor(|| Histogram::new(LATENCY_SECONDS)),
             connections: Gauge::default(),
             stalled: Counter::default(),
+            turned_away: Counter::default(),
             at_work: AtomicUsize::new(0),
             streams: AtomicUsize::new(0),
             working: Gauge::default(),
@@ -60,6 +63,11 @@ impl GrpcFigures {
             "grpc_call_seconds",
             "Time to the answer of a gRPC call, or to the start of a stream",
             self.seconds.clone(),
+        );
+        to.register(
+            "grpc_turned_away",
+            "gRPC connections closed because too many were not signed in",
+            self.turned_away.clone(),
         );
         to.register(
             "grpc_calls_at_work",

@@ -10,7 +10,7 @@ use tonic::Code;
 use tonic_types::StatusExt;
 
 use crate::raw::{Raw, ask, framed};
-use crate::site::{PATIENCE, Site, config, eventually, open, post, refused, signed};
+use crate::site::{PATIENCE, Site, config, eventually, open, post, refused, signed, with};
 
 async fn limited(change: impl FnOnce(&mut GrpcLimits)) -> Site {
     let mut limits = GrpcLimits::default();
@@ -128,6 +128,76 @@ async fn further_connections_wait_their_turn() {
     drop(second);
     let served = tokio::time::timeout(PATIENCE, third.call(version())).await;
     assert_eq!(served.unwrap().status().code(), Code::Ok);
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_leave_seats_for_members() {
+    let limits = GrpcLimits {
+        strangers_per_address: 2,
+        ..GrpcLimits::default()
+    };
+    let grpc = GrpcConfig {
+        require_session: true,
+        limits,
+    };
+    let site = Site::with(config(), grpc).await;
+    let ana = site.member("ana").await;
+    let signed_in = || {
+        let empty = framed(&v1::GetVersionRequest {});
+        let token = format!("Bearer {ana}");
+        let metadata = [("authorization", token.as_str())];
+        ask("/consorcio.v1.Cluster/GetVersion", empty, &metadata)
+    };
+    // The site's own channel is a stranger until it shows its session.
+    let version = signed(&ana, v1::GetVersionRequest {});
+    site.cluster().get_version(version).await.unwrap();
+    let (mut first, second) = (
+        Raw::connect(site.address).await,
+        Raw::connect(site.address).await,
+    );
+    assert!(is_closed(Raw::connect(site.address).await).await, "no seat");
+    assert!(!second.connection.is_finished());
+    assert_eq!(first.call(signed_in()).await.status().code(), Code::Ok);
+    let mut third = Raw::connect(site.address).await;
+    let nobody = ask(
+        "/consorcio.v1.Cluster/GetVersion",
+        framed(&v1::GetVersionRequest {}),
+        &[],
+    );
+    let refused = third.call(nobody).await.status().code();
+    assert_eq!(refused, Code::Unauthenticated);
+    assert!(
+        is_closed(Raw::connect(site.address).await).await,
+        "it says nothing of itself"
+    );
+    drop((first, second, third));
+    site.stop().await;
+}
+
+/// Whether the other side closes a connection soon.
+async fn is_closed(raw: Raw) -> bool {
+    let end = tokio::time::timeout(Duration::from_secs(2), raw.connection);
+    end.await.is_ok()
+}
+
+#[tokio::test]
+async fn what_metadata_says_of_an_address_is_not_believed() {
+    let mut trusting = config();
+    trusting.trust_forwarded_for = true;
+    let site = Site::with(trusting, open()).await;
+    site.member("ana").await;
+    let mut codes = Vec::new();
+    for number in 0..11 {
+        let guess = v1::LogInRequest {
+            name: "ana".to_owned(),
+            password: "adivina adivinanza".to_owned(),
+        };
+        let from = format!("10.0.0.{number}");
+        let guess = with("x-forwarded-for", &from, tonic::Request::new(guess));
+        codes.push(site.accounts().log_in(guess).await.unwrap_err().code());
+    }
+    assert_eq!(codes[10], Code::ResourceExhausted, "{codes:?}");
     site.stop().await;
 }
 

@@ -140,6 +140,35 @@ async fn a_journal_is_followed_without_gap_or_repeat_on_any_node() {
 }
 
 #[tokio::test]
+async fn long_entries_come_in_shorter_pages() {
+    let site = Site::start().await;
+    let long = "x".repeat(500_000);
+    for _ in 0..3 {
+        site.journals().append(append("acta", &long)).await.unwrap();
+    }
+    let read = v1::ReadJournalRequest {
+        journal: Bytes::from_static(b"acta"),
+        ..v1::ReadJournalRequest::default()
+    };
+    let page = site
+        .journals()
+        .read_journal(read)
+        .await
+        .unwrap()
+        .into_inner();
+    assert!((1..3).contains(&page.entries.len()));
+    let watch = v1::WatchJournalRequest {
+        journal: Bytes::from_static(b"acta"),
+        from: 1,
+    };
+    let stream = site.journals().watch_journal(watch).await;
+    let mut stream = stream.unwrap().into_inner();
+    assert_eq!(follow(&mut stream, 3).await, [1, 2, 3]);
+    drop(stream);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn what_was_trimmed_is_said_to_be_gone() {
     let site = Site::start().await;
     for number in 0..5 {

@@ -290,3 +290,34 @@ async fn where_a_session_is_required_the_store_asks_for_one() {
     store.get(signed(&ana, get("a"))).await.unwrap();
     site.stop().await;
 }
+
+#[tokio::test]
+async fn what_changed_at_once_is_told_in_messages_of_a_bounded_size() {
+    const KEYS: usize = 12;
+    let site = Site::start().await;
+    let value = "x".repeat(80_000);
+    let mut live = watch(&site, "long/", None).await;
+    message(&mut live).await;
+    let operation = |number: usize| v1::Operation {
+        operation: Some(Do::Put(put(&format!("long/{number:02}"), &value))),
+    };
+    let all_at_once = v1::TransactRequest {
+        operations: (0..KEYS).map(operation).collect(),
+        ..v1::TransactRequest::default()
+    };
+    site.store().transact(all_at_once).await.unwrap();
+    let caught_up = watch(&site, "long/", Some(0)).await;
+    for mut stream in [live, caught_up] {
+        let (mut told, mut cursor) = (Vec::new(), None);
+        // It stands behind all that was told, so it comes with the last part or after it.
+        while cursor.is_none() {
+            let said = message(&mut stream).await;
+            assert!(said.changes.len() < KEYS / 2, "{}", said.changes.len());
+            told.extend(said.changes.into_iter().map(|change| change.key));
+            cursor = said.cursor;
+        }
+        let expected: Vec<Bytes> = (0..KEYS).map(|n| bytes(&format!("long/{n:02}"))).collect();
+        assert_eq!(told, expected);
+    }
+    site.stop().await;
+}

@@ -10,6 +10,7 @@ mod events;
 mod faults;
 mod feeds;
 mod hits;
+mod journals;
 mod keys;
 mod lotteries;
 mod lottery_pages;

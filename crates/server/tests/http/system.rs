@@ -97,6 +97,10 @@ const ROUTES: &str = "
     GET /feeds/{token}/all.atom
     GET /feeds/{token}/areas/{file}
     GET PUT DELETE /v1/keys/{key}
+    GET /v1/journals
+    GET POST /v1/journals/{name}
+    GET /v1/journals/{name}/{index}
+    POST /v1/journals/{name}/trim
     GET POST /v1/lotteries
     GET /v1/lotteries/{lottery}
     POST /v1/lotteries/{lottery}/bets

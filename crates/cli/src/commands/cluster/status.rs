@@ -142,8 +142,13 @@ fn line(cluster: &Cluster) -> String {
             "differs" => "differs",
             _ => "away",
         };
+        let heard = node
+            .last_contact_ms
+            .map(|ms| format!(", heard {ms} ms ago"));
+        let answers = node.round_trip_us.map(|us| format!(", answers in {us} µs"));
+        let more: String = [lag, heard, answers].into_iter().flatten().collect();
         let (name, applied) = (&node.name, node.applied);
-        format!("{name} {state} at {applied}{}", lag.unwrap_or_default())
+        format!("{name} {state} at {applied}{more}")
     };
     let nodes: Vec<String> = cluster.nodes.iter().map(node).collect();
     let leader = cluster.leader.as_deref().unwrap_or("nobody");

@@ -10,7 +10,7 @@ use tonic::Status;
 
 use super::alive::{Alive, Told};
 use super::store::{answers, odd};
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, is_too_large, shorten};
 use crate::grpc::answer::{Answer as Said, Stream, service};
 use crate::grpc::render::{limit, store};
 use crate::grpc::status::history_gone;
@@ -49,11 +49,11 @@ async fn append(
     Ok(Said::at(written.position, done).replayed(written.replayed))
 }
 
-fn entries_from(key: Bytes, index: u64, limit: u32) -> Read {
+fn entries_from(key: Bytes, index: u64, limit: u64) -> Read {
     Read::JournalFrom {
         key,
         index: index.max(1),
-        limit: limit.into(),
+        limit,
     }
 }
 
@@ -63,12 +63,13 @@ async fn read_journal(
     ask: v1::ReadJournalRequest,
 ) -> Result<Said<v1::ReadJournalResponse>, Trouble> {
     let limit = limit(ask.limit, PAGE_DEFAULT, PAGE_MAX)?;
-    let reads = vec![entries_from(ask.journal, ask.from, limit)];
-    let Served { value, position } = app.read_keys(caller, reads).await?;
+    let reads = |limit| vec![entries_from(ask.journal.clone(), ask.from, limit)];
+    let Served { value, position } = app.read_page(caller, limit.into(), reads).await?;
     let [found] = answers(value)?;
-    let StoreReply::Entries(entries) = found? else {
+    let StoreReply::Entries(mut entries) = found? else {
         return Err(odd());
     };
+    shorten(&mut entries);
     let entries = entries.into_iter().map(store::entry).collect();
     Ok(Said::at(position, v1::ReadJournalResponse { entries }))
 }
@@ -218,20 +219,13 @@ impl Following {
     }
 
     async fn read(&mut self) -> Result<Vec<Entry>, Status> {
-        let key = self.key.clone();
-        let reads = vec![
-            entries_from(key.clone(), self.next, PAGE_DEFAULT),
-            Read::JournalInfo { key },
-        ];
-        let floor = Consistency::Session(self.floor);
-        let looked = self.alive.app().engine.store(floor, reads).await;
-        let Served { value, position } = looked.map_err(Trouble::from)?;
-        self.floor = position.index;
-        let [entries, journal] = answers(value)?;
-        let entries = match entries.map_err(Trouble::from)? {
+        let value = self.page().await?;
+        let [journal, entries] = answers(value)?;
+        let mut entries = match entries.map_err(Trouble::from)? {
             StoreReply::Entries(entries) => entries,
             _ => return Err(odd().into()),
         };
+        shorten(&mut entries);
         match journal.map_err(Trouble::from)? {
             StoreReply::Journal(Journal { oldest, newest, .. })
                 if oldest > self.next && newest >= self.next =>
@@ -239,6 +233,26 @@ impl Following {
                 Err(history_gone(oldest))
             }
             _ => Ok(entries),
+        }
+    }
+
+    /// What there is and the next entries, fewer if they are long.
+    async fn page(&mut self) -> Result<Vec<domain::store::Answer>, Status> {
+        let mut limit = u64::from(PAGE_DEFAULT);
+        loop {
+            let key = self.key.clone();
+            let reads = vec![
+                Read::JournalInfo { key: key.clone() },
+                entries_from(key, self.next, limit),
+            ];
+            let floor = Consistency::Session(self.floor);
+            let looked = self.alive.app().engine.store(floor, reads).await;
+            let Served { value, position } = looked.map_err(Trouble::from)?;
+            self.floor = position.index;
+            if limit == 1 || !is_too_large(&value) {
+                return Ok(value);
+            }
+            limit /= 2;
         }
     }
 }

@@ -9,7 +9,7 @@
 //! Nothing is kept for a stream: what it missed is found in the state by the keys' versions. So a
 //! slow reader is not cut, and gets of what it missed only the newest.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use api::grpc::v1;
 use bytes::Bytes;
@@ -33,6 +33,13 @@ use crate::problem::Trouble;
 /// Keys that were told while the stream caught up, so that they are not told twice: past this they
 /// may be.
 const TWICE_MAX: usize = 4_096;
+
+/// Changes go out in messages of about so many bytes, and one value more at most: what a stream
+/// holds for its reader does not grow with what changed, and a client takes messages of 4 MiB.
+const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// What a change takes in a message beside its key and its value.
+const CHANGE_OVERHEAD_BYTES: usize = 64;
 
 /// Larger than the number of any command within its log entry.
 const LAST_NUMBER: u32 = u16::MAX as u32;
@@ -83,6 +90,8 @@ pub(super) async fn follow(
         },
         reached: now,
         told: HashMap::new(),
+        waiting: VecDeque::new(),
+        touched: VecDeque::new(),
         opened: since.is_some(),
     };
     let stream = stream::unfold(Some(following), Following::step).boxed();
@@ -109,6 +118,10 @@ struct Following {
     reached: i64,
     /// What was told while catching up and is newer than that.
     told: HashMap<Bytes, i64>,
+    /// Changes of a page that are still to be told.
+    waiting: VecDeque<v1::KeyChange>,
+    /// Keys that were touched, with the versions of that, whose changes are still to be told.
+    touched: VecDeque<(Bytes, i64)>,
     /// The client knows the cursor.
     opened: bool,
 }
@@ -121,6 +134,14 @@ enum Stage {
     Removed(Option<RemovedKey>),
     /// What happens now.
     Live,
+}
+
+/// What came while waiting.
+enum Now {
+    /// There may be something to tell.
+    More,
+    /// Nothing, for so long that a sign of life is due.
+    Quiet,
 }
 
 impl Following {
@@ -136,30 +157,56 @@ impl Following {
 
     async fn next(&mut self) -> Result<v1::WatchKeysResponse, Status> {
         loop {
-            let changes = match &self.stage {
-                Stage::Changed(after) => self.changed(after.clone()).await?,
-                Stage::Removed(after) => self.removed(after.clone()).await?,
-                Stage::Live if self.opened => match self.live().await? {
-                    Some(changes) => changes,
-                    // A sign of life.
-                    None => return Ok(self.said(Vec::new())),
-                },
+            if let Some(said) = self.part().await? {
+                return Ok(said);
+            }
+            match &self.stage {
+                Stage::Changed(after) => {
+                    let changes = self.changed(after.clone()).await?;
+                    self.waiting.extend(changes);
+                }
+                Stage::Removed(after) => {
+                    let changes = self.removed(after.clone()).await?;
+                    self.waiting.extend(changes);
+                }
+                Stage::Live if self.opened => {
+                    if let Now::Quiet = self.live().await? {
+                        // A sign of life.
+                        return Ok(self.said(Vec::new()));
+                    }
+                }
                 Stage::Live => {
                     self.opened = true;
                     return Ok(self.said(Vec::new()));
                 }
-            };
-            if !changes.is_empty() {
-                return Ok(self.said(changes));
             }
         }
     }
 
+    /// The next message of what is still to be told, if there is anything.
+    async fn part(&mut self) -> Result<Option<v1::WatchKeysResponse>, Status> {
+        let (mut changes, mut bytes) = (Vec::new(), 0);
+        while bytes < MESSAGE_BYTES {
+            let change = match self.waiting.pop_front() {
+                Some(change) => Some(change),
+                None => match self.touched.pop_front() {
+                    Some((key, version)) => self.as_it_is(&key, version).await?,
+                    None => break,
+                },
+            };
+            bytes += change.as_ref().map_or(0, size);
+            changes.extend(change);
+        }
+        Ok((!changes.is_empty()).then(|| self.said(changes)))
+    }
+
+    /// A message. The cursor stands behind all that is told with it: it comes with the last part.
     fn said(&self, changes: Vec<v1::KeyChange>) -> v1::WatchKeysResponse {
         let live = matches!(self.stage, Stage::Live);
+        let whole = self.waiting.is_empty() && self.touched.is_empty();
         v1::WatchKeysResponse {
             changes,
-            cursor: live.then_some(self.cursor),
+            cursor: (live && whole).then_some(self.cursor),
         }
     }
 
@@ -226,23 +273,21 @@ impl Following {
         Stage::Live
     }
 
-    /// What is touched next; `None` is a sign of life.
-    async fn live(&mut self) -> Result<Option<Vec<v1::KeyChange>>, Status> {
+    /// Waits for what is touched next.
+    async fn live(&mut self) -> Result<Now, Status> {
         match self.alive.until(self.watch.next()).await? {
-            Told::Alive => Ok(None),
-            Told::This(Ok(None)) => Err(Alive::stopping()),
-            Told::This(Ok(Some(touched))) if !touched.missed => {
-                Ok(Some(self.touched(&touched).await?))
-            }
+            Told::Alive => return Ok(Now::Quiet),
+            Told::This(Ok(None)) => return Err(Alive::stopping()),
+            Told::This(Ok(Some(touched))) if !touched.missed => self.take(&touched),
             Told::This(Ok(Some(_)) | Err(Missed)) => {
                 self.floor = self.floor.max(self.alive.app().engine.status().applied);
                 self.stage = Stage::Changed(None);
-                Ok(Some(Vec::new()))
             }
         }
+        Ok(Now::More)
     }
 
-    async fn touched(&mut self, touched: &Touched) -> Result<Vec<v1::KeyChange>, Status> {
+    fn take(&mut self, touched: &Touched) {
         let mut newest: BTreeMap<&Bytes, i64> = BTreeMap::new();
         for touched in &touched.keys {
             let told = self.told.get(&touched.key).copied().unwrap_or(self.cursor);
@@ -250,17 +295,18 @@ impl Following {
                 newest.insert(&touched.key, touched.version);
             }
         }
-        let mut changes = Vec::new();
-        for (key, version) in newest {
-            self.floor = self.floor.max(index_of(version));
-            changes.extend(self.as_it_is(key, version).await?);
-        }
+        let newest = newest
+            .into_iter()
+            .map(|(key, version)| (key.clone(), version));
+        let mut newest: Vec<(Bytes, i64)> = newest.collect();
+        newest.sort_by_key(|(_, version)| *version);
+        self.touched.extend(newest);
         let last = touched.keys.iter().map(|touched| touched.version).max();
-        self.cursor = self.cursor.max(last.unwrap_or(0));
+        let last = last.unwrap_or(0);
+        self.floor = self.floor.max(index_of(last));
+        self.cursor = self.cursor.max(last);
         // From here on the cursor alone tells what is new.
         self.told.retain(|_, version| *version > self.cursor);
-        changes.sort_by_key(|change| change.version);
-        Ok(changes)
     }
 
     /// A key as it is; `None` if it has changed again, which is told later.
@@ -301,6 +347,11 @@ impl Following {
             ends_at_ms,
         })))
     }
+}
+
+fn size(change: &v1::KeyChange) -> usize {
+    let value = change.value.as_ref().map_or(0, Bytes::len);
+    change.key.len() + value + CHANGE_OVERHEAD_BYTES
 }
 
 fn change(key: ChangedKey) -> v1::KeyChange {
