@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, journal, kv, lottery, news, poll, ring, simulate};
+use commands::{account, area, cluster, drill, journal, kv, lottery, news, poll, ring, simulate};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -28,6 +28,7 @@ Examples:
   consorcio news list Obras --unread        what is new in an area
   consorcio lottery list                    the lotteries and what they drew
   consorcio cluster status --watch          who is alive, who leads
+  consorcio drill run kill                  SIGKILL the leader, and prove that nothing is lost
   consorcio ring simulate --fail 0.5        a thousand nodes of a ring, half of them dead
 
 Exit codes:
@@ -60,6 +61,7 @@ enum Role {
     News(news::Args),
     Poll(poll::Args),
     Cluster(cluster::Args),
+    Drill(drill::Args),
     Kv(kv::Args),
     Journal(journal::Args),
     Agency(agency::Args),
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
         Role::News(args) => news::run(args),
         Role::Poll(args) => poll::run(args),
         Role::Cluster(args) => cluster::run(args),
+        Role::Drill(args) => drill::run(args),
         Role::Kv(args) => kv::run(args),
         Role::Journal(args) => journal::run(args),
         Role::Agency(args) => agency::run(args),

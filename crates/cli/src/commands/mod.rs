@@ -3,6 +3,7 @@
 pub mod account;
 pub mod area;
 pub mod cluster;
+pub mod drill;
 pub mod journal;
 pub mod kv;
 mod logins;

@@ -1,0 +1,181 @@
+//! What a drill found, for programs; [`super::text`] and [`super::html`] say it to people.
+
+use std::path::Path;
+
+use api::types::{DrillFault, ElectionCause, ElectionEvent};
+use serde::Serialize;
+
+use super::ledger::{Counted, Seen};
+use super::{html, text};
+use crate::failure::{Failure, Outcome};
+
+/// What a drill found. Times are milliseconds from the start of the load.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Tells this drill from others; what it wrote carries it.
+    pub id: String,
+    pub cluster: String,
+    /// RFC 3339, by this machine's clock.
+    pub begun_at: String,
+    /// How long the load lasted.
+    pub load_ms: u64,
+    /// Whether nothing was lost, doubled, made up or mixed up, and all states are equal.
+    pub passed: bool,
+    /// Why not, a sentence each.
+    pub failures: Vec<String>,
+    /// What else there is to know, a sentence each.
+    pub remarks: Vec<String>,
+    pub faults: Vec<FaultLine>,
+    pub elections: Vec<ElectionLine>,
+    pub services: Vec<ServiceLine>,
+    /// The longest time in which no service had a write acknowledged.
+    pub longest_unavailability_ms: u64,
+    /// Writes acknowledged in each second of the load.
+    pub acknowledged_each_second: Vec<u32>,
+    /// The slowest write that was asked for in each second.
+    pub slowest_each_second_ms: Vec<u64>,
+    pub nodes: Vec<NodeLine>,
+    /// BLAKE3 over this report as JSON without this field and the next.
+    pub seal: Option<String>,
+    /// Where the seal was written down: a journal of the store, and the index in it.
+    pub sealed_in: Option<(String, u64)>,
+}
+
+/// A fault that was to happen.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultLine {
+    pub at_ms: u64,
+    pub node: String,
+    pub fault: DrillFault,
+    pub seconds: u32,
+    pub outcome: Effect,
+    /// Why it was skipped, or why nobody knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Whether a fault happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    Installed,
+    Skipped,
+    /// The node was asked, and nobody knows whether it heard.
+    Indeterminate,
+}
+
+/// Something about who leads, as one node remembers it.
+#[derive(Clone, Debug, Serialize)]
+pub struct ElectionLine {
+    pub at: String,
+    pub node: String,
+    pub term: u64,
+    pub event: ElectionEvent,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<ElectionCause>,
+}
+
+/// A service from outside.
+#[derive(Clone, Debug, Serialize)]
+pub struct ServiceLine {
+    pub service: &'static str,
+    #[serde(flatten)]
+    pub seen: Seen,
+}
+
+/// A node afterwards.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeLine {
+    pub node: String,
+    /// What it holds of each service; `None` if it could not be read.
+    pub services: Vec<(&'static str, Option<Counted>)>,
+    /// Its state's hash, and the log index at which it had it.
+    pub applied: u64,
+    pub state_hash: String,
+}
+
+/// The name of a fault as the command line has it.
+pub fn fault_name(fault: DrillFault) -> &'static str {
+    match fault {
+        DrillFault::Kill => "kill",
+        DrillFault::Pause => "pause",
+        DrillFault::PlayDead => "play-dead",
+        DrillFault::Partition => "partition",
+        DrillFault::SlowLink => "slow-link",
+        DrillFault::SlowDisk => "slow-disk",
+        DrillFault::FullDisk => "full-disk",
+        DrillFault::ClockSkew => "clock-skew",
+    }
+}
+
+/// What happened, in words.
+pub fn election(line: &ElectionLine) -> String {
+    let who = line.who.as_deref().unwrap_or("nobody");
+    match line.event {
+        ElectionEvent::Started => "started".to_owned(),
+        ElectionEvent::Stood => match line.cause {
+            Some(ElectionCause::Silence) => "stood, since the leader was silent".to_owned(),
+            _ => "stood".to_owned(),
+        },
+        ElectionEvent::Voted => format!("voted for {who}"),
+        ElectionEvent::Leads => format!("heard that {who} leads"),
+    }
+}
+
+impl Report {
+    /// The report as a file of this name holds it.
+    pub fn written_for(&self, path: &Path) -> Outcome<String> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("html" | "htm") => Ok(html::of(self)),
+            Some("json") => serde_json::to_string_pretty(self).map_err(Failure::failed),
+            _ => Ok(text::of(self)),
+        }
+    }
+
+    /// What the seal stands for, in hexadecimal.
+    pub fn digest(&self) -> Outcome<String> {
+        let unsealed = Report {
+            seal: None,
+            sealed_in: None,
+            ..self.clone()
+        };
+        let bytes = serde_json::to_vec(&unsealed).map_err(Failure::failed)?;
+        Ok(blake3::hash(&bytes).to_hex().to_string())
+    }
+
+    /// Fills in what failed, from what the nodes hold, and with it the verdict.
+    pub fn judge(&mut self) {
+        let mut failures = Vec::new();
+        for NodeLine { node, services, .. } in &self.nodes {
+            for (service, counted) in services {
+                let Some(counted) = counted else {
+                    continue;
+                };
+                let mut told = |numbers: &[u32], what: &str| {
+                    if !numbers.is_empty() {
+                        let count = numbers.len();
+                        failures.push(format!("{node}: {count} of the {service} {what}"));
+                    }
+                };
+                told(
+                    &counted.missing,
+                    "are missing though they were acknowledged",
+                );
+                told(&counted.doubled, "are there more than once");
+                told(&counted.unasked, "are there though they were refused");
+                told(&counted.out_of_order, "stand in another order");
+            }
+        }
+        let read = |line: &NodeLine| line.services.iter().any(|(_, counted)| counted.is_some());
+        if !self.nodes.iter().any(read) {
+            failures.push("no node could be read afterwards".to_owned());
+        }
+        if self.services.iter().all(|line| line.seen.acknowledged == 0) {
+            failures.push("nothing was acknowledged, so nothing is proved".to_owned());
+        }
+        self.failures.splice(0..0, failures);
+        self.passed = self.failures.is_empty();
+    }
+}
