@@ -35,6 +35,10 @@ use crate::{agreement, compaction, health, members};
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
+/// A leader whose majority has been silent for so long promises nothing more, and what it has
+/// proposed is in doubt: long enough for the others to have elected another, who may know.
+const MAJORITY_SILENCE_MAX: Duration = Duration::from_millis(1_500);
+
 /// A follower that has not heard of its leader for this long does not call itself ready.
 const LEADER_SILENCE_MAX: Duration = Duration::from_secs(3);
 
@@ -330,10 +334,20 @@ impl<E: Env> Node<E> {
             .is_some_and(|silence| silence < bound)
     }
 
-    /// True for a leader that has known for some seconds that its majority does not answer.
+    /// True for a leader whose majority does not answer, for longer than the others need to elect
+    /// another.
     pub(crate) fn has_lost_majority(&self) -> bool {
-        self.majority_silence()
-            .is_some_and(|silence| silence >= LEADER_SILENCE_MAX)
+        self.is_leading()
+            && self
+                .majority_silence()
+                .is_some_and(|silence| silence >= MAJORITY_SILENCE_MAX)
+    }
+
+    /// Waits until that is so.
+    pub(crate) async fn majority_is_lost(&self) {
+        while !self.has_lost_majority() {
+            E::Runtime::sleep(10 * POLL).await;
+        }
     }
 
     /// How long ago this node was up to date for sure: everything that was committed then is shown
@@ -353,12 +367,13 @@ impl<E: Env> Node<E> {
 
     /// True if the node can serve.
     pub fn is_ready(&self) -> bool {
+        let within =
+            |silence: Option<Duration>, bound| silence.is_some_and(|silence| silence < bound);
         let knows_leader = match self.leader() {
-            Leader::Me => self.majority_silence(),
-            Leader::Peer(..) => self.leader_silence(),
-            Leader::Nobody => None,
+            Leader::Me => within(self.majority_silence(), MAJORITY_SILENCE_MAX),
+            Leader::Peer(..) => within(self.leader_silence(), LEADER_SILENCE_MAX),
+            Leader::Nobody => false,
         };
-        let knows_leader = knows_leader.is_some_and(|silence| silence < LEADER_SILENCE_MAX);
         knows_leader
             && self.inner.recovered.load(Ordering::Relaxed)
             && !self.is_stopping()

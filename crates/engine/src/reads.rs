@@ -6,7 +6,7 @@ use std::time::Duration;
 use domain::store::{Answer, Ask, Looked, Read, Touched};
 use domain::{Event, Query};
 use openraft::raft::ReadPolicy;
-use openraft_rt::AsyncRuntime;
+use openraft_rt::{AsyncRuntime, Select2};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
@@ -96,8 +96,12 @@ impl<E: Env> Node<E> {
             Consistency::Stale => Ok(here(0)),
             Consistency::Session(index) => Ok(here(index)),
             Consistency::Linearizable => {
-                let reading = E::Runtime::timeout(READ_DEADLINE, self.agreed_point()).await;
-                reading.map_err(|_| ReadError::NoLeader)
+                let agreed = E::Runtime::timeout(READ_DEADLINE, self.agreed_point());
+                let lost = self.majority_is_lost();
+                match E::Runtime::select2(Box::pin(agreed), Box::pin(lost)).await {
+                    Select2::First(agreed) => agreed.map_err(|_| ReadError::NoLeader),
+                    Select2::Second(()) => Err(ReadError::NoLeader),
+                }
             }
         }
     }

@@ -155,13 +155,16 @@ async fn propose_until_told<E: Env>(node: &Node<E>, mut groups: Vec<Group>, mut 
         if let Some(refusal) = node.refusal() {
             return give_up(groups, &refusal, doubtful);
         }
+        if node.has_lost_majority() {
+            return give_up(groups, &WriteError::NoLeader, doubtful);
+        }
         let attempt = match &node.leader() {
             // Nothing is promised before a majority has answered: what is proposed cannot be taken
             // back, and its outcome would stay unknown.
             Leader::Me if !node.has_majority() => Attempt::Rejected,
             // Another is about to lead: see `fitness`.
             Leader::Me if node.clock_is_wrong(E::Runtime::wall_clock_ms()) => Attempt::Rejected,
-            Leader::Me => propose_here(node, &groups).await,
+            Leader::Me => propose_while_heard(node, &groups).await,
             Leader::Peer(..) | Leader::Nobody if groups.iter().any(|group| group.forwarded) => {
                 groups = refuse_forwarded(groups);
                 Attempt::Rejected
@@ -176,6 +179,10 @@ async fn propose_until_told<E: Env>(node: &Node<E>, mut groups: Vec<Group>, mut 
             }
             Attempt::Refused(error) => return refuse(groups, &error),
             Attempt::Rejected => {}
+            // Who asks elsewhere with the same request id may learn it from the next leader.
+            Attempt::Unknown if node.has_lost_majority() => {
+                return give_up(groups, &WriteError::NoLeader, true);
+            }
             Attempt::Unknown => {
                 let (again, lost) = groups.into_iter().partition(|group| group.repeatable);
                 refuse(lost, &WriteError::OutcomeUnknown);
@@ -245,6 +252,16 @@ fn proposals(groups: &[Group]) -> impl Iterator<Item = Bytes> {
     groups
         .iter()
         .flat_map(|group| group.proposals.iter().cloned())
+}
+
+/// Proposes, and waits for what becomes of it as long as a majority answers.
+async fn propose_while_heard<E: Env>(node: &Node<E>, groups: &[Group]) -> Attempt {
+    let proposed = propose_here(node, groups);
+    let lost = node.majority_is_lost();
+    match E::Runtime::select2(Box::pin(proposed), Box::pin(lost)).await {
+        Select2::First(attempt) => attempt,
+        Select2::Second(()) => Attempt::Unknown,
+    }
 }
 
 async fn propose_here<E: Env>(node: &Node<E>, groups: &[Group]) -> Attempt {

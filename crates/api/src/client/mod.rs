@@ -52,7 +52,7 @@ pub const DEADLINE: Duration = Duration::from_secs(15);
 
 /// A node that was sent a request and says nothing for this long is left for another: a paused node
 /// accepts connections and never answers.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(4);
+pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A client of one cluster. Cloning it is cheap; clones share connections, what they know of the
 /// nodes, and the newest index seen, but each may have its own session, deadline and request id.

@@ -150,7 +150,10 @@ impl<E: Env> Writer<E> {
                 .blocking(move |files| files.commit(&bytes, last_index, &head))
                 .await;
             match place {
-                Ok(place) => return self.settle(group, committed, place).await,
+                Ok(place) => {
+                    self.note_room();
+                    return self.settle(group, committed, place).await;
+                }
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                     if self.room.swap(false, Ordering::Relaxed) {
                         tracing::warn!("the disk is full: the log waits for space");
@@ -236,16 +239,22 @@ impl<E: Env> Writer<E> {
             return;
         }
         match self.blocking(Files::prepare_spare).await {
-            Ok(()) => {
-                if !self.room.swap(true, Ordering::Relaxed) {
-                    tracing::info!("there is space on the disk again");
-                }
-            }
+            Ok(()) => self.note_room(),
             Err(error) => {
                 if self.room.swap(false, Ordering::Relaxed) {
                     tracing::warn!(%error, "no log segment can be made: writes are refused");
                 }
             }
+        }
+    }
+
+    /// Takes commands again once the next segment is there to be written, and could be.
+    fn note_room(&self) {
+        let files = self.files.as_ref();
+        if files.is_some_and(|files| files.spare.is_some())
+            && !self.room.swap(true, Ordering::Relaxed)
+        {
+            tracing::info!("there is space on the disk again");
         }
     }
 

@@ -15,6 +15,9 @@ pub const FIRST_AT: f64 = 2.0;
 /// A lesson, not a day.
 const AT_MAX: f64 = 3_600.0;
 
+/// Seconds after which the others miss a node that was killed, unless it is back.
+const MISSED_AFTER: u32 = 3;
+
 const STEPS_MAX: usize = 200;
 
 /// Steps, in the order of their times.
@@ -111,11 +114,9 @@ impl Schedule {
     /// When the last fault is over, in seconds from the start of the load.
     pub fn ends_at(&self) -> f64 {
         let ends = self.steps.iter().map(|step| {
-            // What was killed is not failing any more; it is coming back.
-            let lasts = if step.fault == Fault::Kill {
-                0
-            } else {
-                step.seconds
+            let lasts = match step.fault {
+                Fault::Kill => MISSED_AFTER,
+                _ => step.seconds,
             };
             step.at + f64::from(lasts)
         });
@@ -149,7 +150,7 @@ mod tests {
         assert_eq!((slow.fault, slow.seconds), (Fault::SlowLink, 4));
         assert_eq!(slow.on, Target::Named("n2".to_owned()));
         assert_eq!((kill.fault, kill.on.clone()), (Fault::Kill, Target::Leader));
-        assert!((schedule.ends_at() - 9.0).abs() < f64::EPSILON);
+        assert!((schedule.ends_at() - 12.0).abs() < f64::EPSILON);
     }
 
     #[test]
