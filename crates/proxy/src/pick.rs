@@ -43,6 +43,8 @@ pub enum Purpose {
 pub struct Known {
     /// The cluster's id, once it is clear which one is meant: no other is taken for it.
     cluster: Option<String>,
+    /// More than half of the named nodes belong to it.
+    sure: bool,
     addresses: Vec<Address>,
 }
 
@@ -169,6 +171,7 @@ impl Known {
         let lived = address.node.is_some();
         if dead {
             address.forget();
+            address.claim = None;
         }
         dead && lived
     }

@@ -243,9 +243,30 @@ fn journals(ana: &User) {
     );
     let tail = ana.ok(&["journal", "tail", "acta/ñ", "-n", "2"]);
     assert_eq!(tail.lines().count(), 2, "{tail}");
+    followed(ana);
     let trimmed = ana.ok(&["journal", "trim", "acta/ñ", "--keep", "1"]);
-    assert_eq!(trimmed, "Dropped 3 entries of acta/ñ.\n");
+    assert_eq!(trimmed, "Dropped 4 entries of acta/ñ.\n");
     assert_eq!(ana.ok(&["journal", "list"]), "acta/ñ\n");
+}
+
+/// What is appended while somebody looks on.
+fn followed(ana: &User) {
+    let tail = program()
+        .args(["journal", "tail", "acta/ñ", "-n", "1", "--follow", "--json"])
+        .env("XDG_CONFIG_HOME", &ana.config)
+        .env("CONSORCIO_SERVER", &ana.server)
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut tail = Running(tail.unwrap());
+    let mut lines = BufReader::new(tail.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["index"], 4);
+    ana.ok(&["journal", "append", "acta/ñ", "cinco"]);
+    let entry = next();
+    assert_eq!(
+        (&entry["index"], &entry["data"]),
+        (&5.into(), &"cinco".into())
+    );
 }
 
 fn leaving(admin: &User, ana: &User) {

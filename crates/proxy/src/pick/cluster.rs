@@ -3,8 +3,9 @@
 //!
 //! A named node counts for the cluster that it says it belongs to, or for one whose members list
 //! its address. What more than half of them count for is meant, so one node that answers is enough
-//! if it knows the others. If they cannot agree (they are named by other addresses than the cluster
-//! knows, or are down), the largest part decides once each has answered or failed to.
+//! if it knows the others. If there is no such majority (they are named by other addresses than the
+//! cluster knows, or are down), the largest part decides once each has answered or failed to, until
+//! there is one. What a majority has said stays, whoever loses a disk later.
 
 use std::sync::Arc;
 
@@ -40,15 +41,14 @@ pub fn addresses(cluster: &Cluster) -> Vec<Arc<str>> {
 impl Known {
     /// Takes note of what an address says it belongs to.
     pub(super) fn claimed(&mut self, base: &Arc<str>, cluster: &Cluster) -> Heard {
-        if self.cluster.is_none() {
-            let claim = Claim {
-                cluster: cluster.id.clone(),
-                members: addresses(cluster),
-            };
+        if !self.sure {
             if let Some(address) = self.find(base) {
-                address.claim = Some(claim);
+                address.claim = Some(Claim {
+                    cluster: cluster.id.clone(),
+                    members: addresses(cluster),
+                });
             }
-            self.cluster = self.meant();
+            self.decide();
         }
         match &self.cluster {
             None => Heard::Undecided,
@@ -57,13 +57,25 @@ impl Known {
         }
     }
 
-    /// The cluster that is meant, if that is clear.
-    fn meant(&self) -> Option<String> {
+    fn decide(&mut self) {
+        let Some((meant, majority)) = self.most() else {
+            return;
+        };
+        let tried = |address: &Address| address.claim.is_some() || address.unanswered > 0;
+        let given = || self.addresses.iter().filter(|address| address.given);
+        let all_there_is = self.cluster.is_none() && given().all(tried);
+        if majority || all_there_is {
+            self.sure = majority;
+            self.turn_to(meant);
+        }
+    }
+
+    /// The cluster that most of the named nodes count for, and whether they are more than half.
+    fn most(&self) -> Option<(String, bool)> {
         let given = || self.addresses.iter().filter(|address| address.given);
         let claims = || {
-            self.addresses
-                .iter()
-                .filter_map(|address| address.claim.as_ref())
+            let claims = self.addresses.iter().map(|address| &address.claim);
+            claims.filter_map(Option::as_ref)
         };
         let mut best: Option<(&str, usize)> = None;
         for claim in claims() {
@@ -76,8 +88,16 @@ impl Known {
             }
         }
         let (cluster, count) = best?;
-        let all_tried = given().all(|address| address.claim.is_some() || address.unanswered > 0);
-        (count * 2 > given().count() || all_tried).then(|| cluster.to_owned())
+        Some((cluster.to_owned(), count * 2 > given().count()))
+    }
+
+    fn turn_to(&mut self, meant: String) {
+        let others = self.addresses.iter_mut().filter(|address| {
+            let claim = address.claim.as_ref();
+            claim.is_some_and(|claim| claim.cluster != meant)
+        });
+        others.for_each(Address::forget);
+        self.cluster = Some(meant);
     }
 }
 

@@ -218,6 +218,28 @@ fn a_stranger_that_answers_first_is_not_taken_for_the_cluster() {
 }
 
 #[test]
+fn a_stranger_that_was_all_there_was_gives_way_to_the_majority() {
+    let (mut known, now) = named(&["n1", "n2", "n3"]);
+    known.refused(&base("n2"));
+    known.refused(&base("n3"));
+    let alone = known.heard(&base("n1"), &stranger("n1"), now);
+    assert_eq!((alone, known.nodes().len()), (Heard::Ours, 1));
+    let led = known.pick(Purpose::Change, &[], 0, |_| true).unwrap();
+    let heard = known.heard(&base("n2"), &told("n2", Some("n2"), 5), now);
+    assert_eq!(heard, Heard::Ours);
+    assert!(led.node.life.is_cancelled());
+    let again = known.heard(&base("n1"), &stranger("n1"), now);
+    assert_eq!((again, known.nodes().len()), (Heard::Stranger, 1));
+    // From here on whoever loses a disk is a stranger.
+    for name in ["n2", "n3"] {
+        assert_eq!(
+            known.heard(&base(name), &stranger(name), now),
+            Heard::Stranger
+        );
+    }
+}
+
+#[test]
 fn one_that_answers_is_enough_if_it_knows_the_others_or_they_are_down() {
     let (mut known, now) = named(&["n1", "n2", "n3"]);
     let heard = known.heard(&base("n3"), &told("n3", Some("n2"), 5), now);

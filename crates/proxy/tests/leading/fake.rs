@@ -44,6 +44,8 @@ pub struct Taken {
 /// What the nodes of a test share.
 #[derive(Default)]
 pub struct Cluster {
+    /// Its id.
+    pub id: &'static str,
     pub leader: Mutex<Option<String>>,
     pub members: Mutex<Vec<Value>>,
 }
@@ -182,7 +184,7 @@ impl Script {
     fn tells(&self) -> Value {
         let leader = self.cluster.leader.lock().unwrap().clone();
         json!({
-            "id": "ours", "node": self.name, "leader": leader, "term": 3, "committed": 1,
+            "id": self.cluster.id, "node": self.name, "leader": leader, "term": 3, "committed": 1,
             "applied": 1, "state_hash": "", "ready": leader.is_some(),
             "nodes": *self.cluster.members.lock().unwrap(),
         })

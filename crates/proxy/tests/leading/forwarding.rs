@@ -184,6 +184,22 @@ async fn what_is_too_slow_too_much_or_no_request_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn a_node_of_another_cluster_gets_nothing_though_it_is_named_first() {
+    let stand = Stand::start(Wish {
+        with_stranger: true,
+        ..Wish::default()
+    })
+    .await;
+    for request in ["GET /x HTTP/1.1", "POST /x HTTP/1.1"].repeat(6) {
+        assert_eq!(status(&stand.send(request, "").await), 200);
+    }
+    let stranger = stand.stranger.as_ref().unwrap();
+    assert_eq!(stranger.taken().len(), 0);
+    assert_eq!(stand.asked().iter().sum::<usize>(), 12);
+    stand.knows(3).await;
+}
+
+#[tokio::test]
 async fn a_proxy_tells_of_itself() {
     let mut stand = Stand::start(Wish::default()).await;
     let ready = stand.send("GET /health/ready HTTP/1.1", "").await;

@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A proxy before three nodes, of which `n1` leads.
 pub struct Stand {
     pub nodes: Vec<Fake>,
+    /// A node of another cluster, which the proxy is told of before the others.
+    pub stranger: Option<Fake>,
     pub cluster: Arc<Cluster>,
     pub http: SocketAddr,
     pub ports: Vec<SocketAddr>,
@@ -35,6 +37,8 @@ pub struct Wish {
     pub admits: fn(IpAddr) -> bool,
     /// The ports can be reached from other machines.
     pub for_others: bool,
+    /// The proxy is told of a node of another cluster, too.
+    pub with_stranger: bool,
     /// Also nodes that serve their own machine alone are for everybody.
     pub trusts: bool,
 }
@@ -53,6 +57,7 @@ impl Default for Wish {
             ports: Vec::new(),
             admits: |_| true,
             for_others: false,
+            with_stranger: false,
             trusts: false,
         }
     }
@@ -60,12 +65,27 @@ impl Default for Wish {
 
 impl Stand {
     pub async fn start(wish: Wish) -> Self {
-        let cluster = Arc::<Cluster>::default();
+        let cluster = Arc::new(Cluster {
+            id: "ours",
+            ..Cluster::default()
+        });
         *cluster.leader.lock().unwrap() = Some("n1".to_owned());
         let mut nodes = Vec::new();
         for (place, doors) in wish.doors.into_iter().enumerate() {
             nodes.push(Fake::start(&format!("n{}", place + 1), &cluster, doors).await);
         }
+        // The others are learnt from it.
+        let mut named = vec![nodes[2].address];
+        let stranger = match wish.with_stranger {
+            true => Some(stranger().await),
+            false => None,
+        };
+        if let Some(stranger) = &stranger {
+            named = vec![stranger.address, nodes[2].address, nodes[1].address];
+        }
+        let named = named
+            .iter()
+            .map(|address| proxy::node(&address.to_string()));
         let http = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut ports = Vec::new();
         let host = match wish.for_others {
@@ -81,8 +101,7 @@ impl Stand {
             });
         }
         let config = Config {
-            // The others are learnt from it.
-            nodes: vec![proxy::node(&nodes[2].address.to_string()).unwrap()],
+            nodes: named.map(Result::unwrap).collect(),
             trust_forwarded_for: wish.trust_forwarded_for,
             limits: wish.limits,
         };
@@ -99,6 +118,7 @@ impl Stand {
                 stop.clone(),
             )),
             nodes,
+            stranger,
             cluster,
             stop,
         };
@@ -148,6 +168,16 @@ impl Stand {
     pub fn asked(&self) -> Vec<usize> {
         self.nodes.iter().map(|node| node.taken().len()).collect()
     }
+}
+
+/// A node that lost its disk and founded a cluster of its own.
+async fn stranger() -> Fake {
+    let cluster = Arc::new(Cluster {
+        id: "theirs",
+        ..Cluster::default()
+    });
+    *cluster.leader.lock().unwrap() = Some("n9".to_owned());
+    Fake::start("n9", &cluster, json!({})).await
 }
 
 impl Drop for Stand {
