@@ -162,12 +162,7 @@ async fn serve(
     let (hub, store) = (Arc::clone(&shared.hub), shared.store.clone());
     let waiters = Arc::clone(&hub.waiters);
     tasks.spawn(hub::follow(hub, store.clone(), stopping.clone()));
-    let pump = stopping
-        .clone()
-        .run_until_cancelled_owned(waiters::run(waiters, store));
-    tasks.spawn(async move {
-        let _ = pump.await;
-    });
+    tasks.spawn(waiters::run(waiters, store, stopping.clone()));
     tracing::info!(%address, "serving Redis clients");
 
     let seats = Arc::new(Semaphore::new(shared.config.limits.connections));

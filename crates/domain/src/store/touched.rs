@@ -18,6 +18,9 @@ pub struct Touched {
     pub messages: Vec<Message>,
     /// Something was left out: there was too much, or everything changed at once.
     pub missed: bool,
+    /// Messages were left out, or may have been: there was too much, or a snapshot took the place
+    /// of commands. Unlike keys they are found nowhere.
+    pub messages_missed: bool,
 }
 
 /// A key that changed.
@@ -52,11 +55,12 @@ impl Touched {
     }
 
     pub(crate) fn message(&mut self, channel: &Bytes, message: &Bytes) {
-        if self.has_room() {
-            self.messages.push(Message {
+        match self.has_room() {
+            true => self.messages.push(Message {
                 channel: channel.clone(),
                 message: message.clone(),
-            });
+            }),
+            false => self.messages_missed = true,
         }
     }
 

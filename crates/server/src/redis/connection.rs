@@ -66,7 +66,9 @@ impl Connection {
         let large = Arc::clone(&shared.large);
         let unknown = shared.config.password_required;
         let mut stream = Stream::new(stream, large);
-        stream.set_unknown(unknown);
+        if unknown {
+            stream.set_unknown(&shared.config.limits);
+        }
         let listening = Listening::new(Arc::clone(&shared.hub), client.id);
         Connection {
             shared,
@@ -128,6 +130,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Err(Cut::Stopping),
+                () = self.shared.hub.silent(), if self.client.listens() => {
+                    return Err(Cut::Silent);
+                }
                 filled = self.stream.fill(limits) => return filled,
                 whole = self.listening.told() => {
                     if !whole {
@@ -142,6 +147,7 @@ impl Connection {
 
     /// Does what a request asks, or puts it among what is asked together.
     async fn handle(&mut self, request: Request<'_>) -> Result<(), Cut> {
+        self.stream.check_known(&self.shared.config.limits)?;
         let Some((place, command)) = Command::find(request.name()) else {
             return self.unknown_command(request);
         };
@@ -371,7 +377,9 @@ impl Connection {
             return Ok(());
         }
         let stall = self.shared.config.limits.write_stall;
-        self.stream.send(self.replies.as_bytes(), stall).await?;
+        self.stream
+            .send(&mut self.replies.as_bytes(), stall)
+            .await?;
         self.replies.clear(KEEP_BYTES);
         Ok(())
     }

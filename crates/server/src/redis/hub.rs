@@ -20,6 +20,8 @@ pub(super) struct Hub {
     watching: watch::Sender<bool>,
     /// Rung when somebody wants it to be.
     wanted: Notify,
+    /// The engine tells nothing any more, or nothing that is true.
+    silent: CancellationToken,
 }
 
 impl Hub {
@@ -30,7 +32,14 @@ impl Hub {
             waiters: Arc::default(),
             watching: watch::Sender::new(false),
             wanted: Notify::new(),
+            silent: CancellationToken::new(),
         }
+    }
+
+    /// Waits until this node tells nothing any more: it was outvoted, or cannot go on. Whoever
+    /// listens or waits is to be cut then, and finds another node.
+    pub async fn silent(&self) {
+        self.silent.cancelled().await;
     }
 
     /// Waits until nothing is missed any more. Whoever listens or waits is in the tables before.
@@ -56,11 +65,21 @@ impl Hub {
         self.waiters.look(keys);
         let messages = touched.messages.iter();
         messages.for_each(|message| self.listeners.tell(message));
+        if touched.messages_missed {
+            self.cut_listeners();
+        }
+    }
+
+    /// Messages were left out, which nobody tells again: whoever listens must know.
+    fn cut_listeners(&self) {
+        tracing::warn!("messages came faster than they could be told: who listens is cut");
+        self.listeners.cut();
     }
 }
 
 /// Follows the engine for those who listen and wait, until `stopping`.
 pub(super) async fn follow(hub: Arc<Hub>, store: Store, stopping: CancellationToken) {
+    let engine = store.engine().clone();
     let follow = async {
         loop {
             hub.wanted.notified().await;
@@ -69,10 +88,15 @@ pub(super) async fn follow(hub: Arc<Hub>, store: Store, stopping: CancellationTo
             }
         }
     };
-    stopping.run_until_cancelled(follow).await;
+    tokio::select! {
+        () = stopping.cancelled() => return,
+        _ = engine.failed() => {}
+        () = follow => {}
+    }
+    hub.silent.cancel();
 }
 
-/// False if the engine has stopped.
+/// False if the engine has stopped, or was outvoted.
 async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
     let mut watch = store.watch();
     hub.watching.send_replace(true);
@@ -83,7 +107,7 @@ async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
             Ok(Some(touched)) => hub.tell(&touched),
             Ok(None) => return false,
             Err(Missed) => {
-                tracing::warn!("what was touched came faster than it could be told");
+                hub.cut_listeners();
                 hub.waiters.look_at_all();
             }
         }

@@ -40,7 +40,7 @@ pub(super) struct Mailbox {
     three: AtomicBool,
     waiting: Mutex<Waiting>,
     filled: Notify,
-    /// Too much waited.
+    /// Something was left out: too much waited, or came at once.
     overflowed: AtomicBool,
 }
 
@@ -125,6 +125,13 @@ impl Listeners {
         }
     }
 
+    /// Has all who listen cut: something was left out.
+    pub fn cut(&self) {
+        let places = self.places();
+        let mailboxes = places.channels.values().chain(places.patterns.values());
+        mailboxes.flatten().for_each(|(_, mailbox)| mailbox.cut());
+    }
+
     fn places(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -197,16 +204,23 @@ impl Mailbox {
     fn put(&self, message: Bytes) {
         let mut waiting = self.waiting();
         if waiting.bytes + message.len() > MAILBOX_MAX_BYTES {
-            self.overflowed.store(true, Ordering::Release);
-        } else {
-            waiting.bytes += message.len();
-            waiting.messages.push_back(message);
+            drop(waiting);
+            return self.cut();
         }
+        waiting.bytes += message.len();
+        waiting.messages.push_back(message);
         drop(waiting);
         self.filled.notify_one();
     }
 
-    /// Waits until there is something; false if there was too much, and the client is to be cut.
+    /// A message was left out: the client is to be cut.
+    fn cut(&self) {
+        self.overflowed.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// Waits until there is something; false if something was left out, and the client is to be
+    /// cut.
     pub async fn filled(&self) -> bool {
         loop {
             if self.overflowed.load(Ordering::Acquire) {

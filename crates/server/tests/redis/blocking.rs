@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Client, Node, PATIENCE, Reply, bulk, bulks, line};
 
 /// Waits until so many clients wait on a node, as it tells.
-async fn wait_for_blocked(node: &Node, count: usize) {
+pub async fn wait_for_blocked(node: &Node, count: usize) {
     let mut client = node.client().await;
     let expected = format!("blocked_clients:{count}\r\n");
     let waiting = async {

@@ -242,19 +242,24 @@ impl Client {
     }
 
     pub async fn reply(&mut self) -> Reply {
-        let reading = async {
-            loop {
-                if let Some((reply, length)) = read(&self.received) {
-                    self.received.drain(..length);
-                    return reply;
-                }
-                let count = self.stream.read_buf(&mut self.received).await.unwrap();
-                assert!(count > 0, "closed after {:?}", self.received);
+        let reading = tokio::time::timeout(PATIENCE, self.reply_or_end());
+        let reply = reading.await.expect("a reply");
+        reply.unwrap_or_else(|| panic!("closed after {:?}", self.received))
+    }
+
+    /// A reply, however long it takes; `None` if the connection ends before all of it has come.
+    /// Cancelled, it loses nothing.
+    pub async fn reply_or_end(&mut self) -> Option<Reply> {
+        loop {
+            if let Some((reply, length)) = read(&self.received) {
+                self.received.drain(..length);
+                return Some(reply);
             }
-        };
-        tokio::time::timeout(PATIENCE, reading)
-            .await
-            .expect("a reply")
+            match self.stream.read_buf(&mut self.received).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return None,
+            }
+        }
     }
 
     /// Everything that comes until the node closes the connection.

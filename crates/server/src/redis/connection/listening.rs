@@ -119,6 +119,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Err(Cut::Stopping),
+                () = self.shared.hub.silent() => return Err(Cut::Silent),
                 () = self.shared.hub.watched() => {}
             }
             self.tell(word, Some(&name));

@@ -1,14 +1,15 @@
 //! Bytes from and to a client that may be slow, silent, gone or broken.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::redis::RedisLimits;
 use crate::redis::resp::{Parser, Requests};
@@ -22,6 +23,9 @@ const CHUNK_MAX_BYTES: usize = 64 * 1024;
 /// Bytes that a client may send ahead while it waits for something.
 const AHEAD_MAX_BYTES: usize = 64 * 1024;
 
+/// How often is looked whether a client is still there that has sent so much ahead.
+const AHEAD_POLL: Duration = Duration::from_millis(500);
+
 /// What comes in from a client, and goes out to it.
 pub(super) struct Stream {
     stream: TcpStream,
@@ -31,6 +35,9 @@ pub(super) struct Stream {
     chunk: usize,
     /// When the request that has come in part must be there.
     due: Option<Instant>,
+    /// When a client must have said who it is, which it has not; nothing that it sends or asks
+    /// puts that off.
+    known_by: Option<Instant>,
     /// Room for a large request, which all connections share.
     large: Arc<Semaphore>,
     room: Option<OwnedSemaphorePermit>,
@@ -49,8 +56,10 @@ pub(super) enum Cut {
     Unknown(Duration),
     #[error("it does not take its replies")]
     Stalled,
-    #[error("it did not take the messages that it listens for")]
+    #[error("messages that it listens for were left out")]
     Overflowed,
+    #[error("this node tells nothing any more")]
+    Silent,
     #[error("it was told what is wrong with its bytes")]
     Broken,
     #[error("it speaks HTTP: perhaps a page in somebody's browser sends commands")]
@@ -63,7 +72,7 @@ impl Cut {
     /// Whether it is worth a line in the log.
     pub fn is_worth_telling(&self) -> bool {
         match self {
-            Cut::Left | Cut::Stopping | Cut::Broken | Cut::Failed(_) => false,
+            Cut::Left | Cut::Stopping | Cut::Silent | Cut::Broken | Cut::Failed(_) => false,
             Cut::TooSlow(_) | Cut::Unknown(_) | Cut::Stalled | Cut::Overflowed | Cut::Http => true,
         }
     }
@@ -77,33 +86,60 @@ impl Stream {
             parser: Parser::default(),
             chunk: CHUNK_MIN_BYTES,
             due: None,
+            known_by: None,
             large,
             room: None,
         }
     }
 
-    /// Whether the client has yet to say who it is, which bounds what it may send.
-    pub fn set_unknown(&mut self, unknown: bool) {
-        self.parser.unknown = unknown;
+    /// The client has yet to say who it is, which bounds what it may send, and for how long.
+    pub fn set_unknown(&mut self, limits: &RedisLimits) {
+        self.parser.unknown = true;
+        self.known_by
+            .get_or_insert_with(|| Instant::now() + limits.request);
+    }
+
+    /// The client has said who it is.
+    pub fn set_known(&mut self) {
+        self.parser.unknown = false;
+        self.known_by = None;
+    }
+
+    /// How much time is left for saying who it is, if it has not.
+    pub fn time_left(&self) -> Option<Duration> {
+        let now = Instant::now();
+        self.known_by
+            .map(|known_by| known_by.saturating_duration_since(now))
+    }
+
+    /// Ends a client that has not said who it is in its time.
+    pub fn check_known(&self, limits: &RedisLimits) -> Result<(), Cut> {
+        match self.time_left() {
+            Some(Duration::ZERO) => Err(Cut::Unknown(limits.request)),
+            _ => Ok(()),
+        }
     }
 
     /// Waits for more, and reads all that has come. Cancelled, it loses nothing.
     pub async fn fill(&mut self, limits: &RedisLimits) -> Result<(), Cut> {
-        let due = match self.buffer.is_empty() {
-            // Somebody who has said nothing has the same time for saying who it is.
-            true if !self.parser.unknown => None,
-            _ => Some(
+        // Whoever never stops sending finds no other end of its time.
+        self.check_known(limits)?;
+        let whole_by = match self.buffer.is_empty() {
+            true => None,
+            false => Some(
                 *self
                     .due
                     .get_or_insert_with(|| Instant::now() + limits.request),
             ),
         };
-        let Some(due) = due else {
-            return self.read().await;
+        let due = match (whole_by, self.known_by) {
+            (Some(whole_by), Some(known_by)) => whole_by.min(known_by),
+            (Some(due), None) | (None, Some(due)) => due,
+            (None, None) => return self.read().await,
         };
         match timeout_at(due, self.read()).await {
             Ok(read) => read,
-            Err(_) if self.buffer.is_empty() => Err(Cut::Unknown(limits.request)),
+            Err(_) if self.known_by == Some(due) => Err(Cut::Unknown(limits.request)),
             Err(_) => Err(Cut::TooSlow(limits.request)),
         }
     }
@@ -156,8 +192,13 @@ impl Stream {
     pub async fn ended(&mut self) -> Cut {
         loop {
             if self.buffer.len() >= AHEAD_MAX_BYTES {
-                // It is not read on, so its end cannot be seen.
-                return std::future::pending().await;
+                // It is not read on, and its end is looked for behind what it has sent.
+                match self.stream.ready(Interest::READABLE).await {
+                    Ok(ready) if ready.is_read_closed() => return Cut::Left,
+                    Ok(_) => sleep(AHEAD_POLL).await,
+                    Err(error) => return error.into(),
+                }
+                continue;
             }
             self.buffer.reserve(CHUNK_MIN_BYTES);
             match self.stream.read_buf(&mut self.buffer).await {
@@ -168,8 +209,17 @@ impl Stream {
         }
     }
 
-    /// Sends all of these bytes.
-    pub async fn send(&mut self, mut bytes: &[u8], stall: Duration) -> Result<(), Cut> {
+    /// Whether the client has gone, as far as this machine knows at this moment.
+    pub fn has_gone(&self) -> bool {
+        let mut next = [MaybeUninit::uninit()];
+        match socket2::SockRef::from(&self.stream).peek(&mut next) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
+    }
+
+    /// Sends all of these bytes; what is left of them was not sent.
+    pub async fn send(&mut self, bytes: &mut &[u8], stall: Duration) -> Result<(), Cut> {
         while !bytes.is_empty() {
             // Most of the time the socket has room, and no timer is needed.
             let sent = match self.stream.try_write(bytes) {
@@ -184,7 +234,7 @@ impl Stream {
             if sent == 0 {
                 return Err(Cut::Left);
             }
-            bytes = bytes.get(sent..).unwrap_or_default();
+            *bytes = bytes.get(sent..).unwrap_or_default();
         }
         Ok(())
     }
