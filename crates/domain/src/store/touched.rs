@@ -75,3 +75,30 @@ impl Touched {
         room
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_told_as_missed() {
+        let mut touched = Touched::default();
+        let message = Bytes::from_static(b"m");
+        for _ in 0..TOUCHED_MAX {
+            touched.message(&message, &message);
+        }
+        assert!(!touched.missed && !touched.messages_missed);
+        touched.key(b"k", 1);
+        assert!(touched.missed && !touched.messages_missed);
+        touched.message(&message, &message);
+        assert!(touched.messages_missed);
+        assert_eq!(touched.messages.len(), TOUCHED_MAX);
+    }
+
+    #[test]
+    fn messages_are_not_missed_because_every_key_changed() {
+        let mut touched = Touched::default();
+        touched.all();
+        assert!(touched.missed && !touched.messages_missed);
+    }
+}

@@ -121,3 +121,42 @@ async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::store::Message;
+
+    use super::*;
+    use crate::redis::listeners::{Mailbox, Place};
+    use crate::redis::resp::Version;
+
+    #[tokio::test]
+    async fn who_listens_is_cut_when_a_message_was_left_out_and_not_for_keys() {
+        let hub = Hub::new();
+        let mailboxes = [Mailbox::new(Version::Two), Mailbox::new(Version::Three)];
+        let name = Bytes::from_static(b"c");
+        for (client, place) in [(1, Place::Channel), (2, Place::Pattern)] {
+            let mailbox = Arc::clone(&mailboxes[client - 1]);
+            hub.listeners
+                .add(place, name.clone(), client as u64, mailbox);
+        }
+        let mut touched = Touched {
+            messages: vec![Message {
+                channel: name.clone(),
+                message: name,
+            }],
+            missed: true,
+            ..Touched::default()
+        };
+        hub.tell(&touched);
+        for mailbox in &mailboxes {
+            assert!(mailbox.filled().await);
+        }
+        touched.messages_missed = true;
+        hub.tell(&touched);
+        for mailbox in &mailboxes {
+            assert!(!mailbox.filled().await);
+        }
+    }
+}

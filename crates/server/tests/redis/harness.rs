@@ -25,7 +25,7 @@ pub struct Node {
     pub engine: Engine,
     shutdown: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// A configuration with little patience: what must end ends soon.
@@ -116,7 +116,7 @@ impl Node {
             engine,
             shutdown,
             served: tokio::spawn(served),
-            _data: data,
+            data,
         }
     }
 
@@ -129,6 +129,15 @@ impl Node {
 
     pub async fn client(&self) -> Client {
         Client::connect(self.address).await
+    }
+
+    /// Changes this node's state behind its back.
+    pub fn tamper(&self, sql: &str) {
+        let name = &self.engine.status().node;
+        let state = self.data.path().join(&**name).join("state.db");
+        let other = rusqlite::Connection::open(state).unwrap();
+        other.busy_timeout(PATIENCE).unwrap();
+        other.execute(sql, []).unwrap();
     }
 
     /// The newest index of the log that this node has applied.
