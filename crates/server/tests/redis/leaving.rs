@@ -24,6 +24,7 @@ fn taker(address: std::net::SocketAddr, leaves_after: Option<Duration>) -> JoinH
         loop {
             tokio::select! {
                 reply = client.reply_or_end() => match reply {
+                    Some(reply) if is_the_end(&reply) => return items,
                     Some(reply) => items.push(item(&reply)),
                     None => return items,
                 },
@@ -40,6 +41,11 @@ fn taker(address: std::net::SocketAddr, leaves_after: Option<Duration>) -> JoinH
         }
         items
     })
+}
+
+/// Whoever is not cut is told so.
+fn is_the_end(reply: &Reply) -> bool {
+    *reply == Reply::Error("CLUSTERDOWN the node is stopping".to_owned())
 }
 
 fn item(reply: &Reply) -> String {
