@@ -65,7 +65,8 @@ impl Connection {
     ) -> Self {
         let large = Arc::clone(&shared.large);
         let unknown = shared.config.password_required;
-        let mut stream = Stream::new(stream, large);
+        let waiting = Arc::clone(&shared.waiting_replies);
+        let mut stream = Stream::new(stream, large, waiting);
         if unknown {
             stream.set_unknown(&shared.config.limits);
         }
@@ -106,6 +107,7 @@ impl Connection {
                 self.stream.take(&mut requests);
                 for request in requests.iter() {
                     self.handle(request).await?;
+                    self.send_many().await?;
                 }
                 self.flush().await?;
                 if let Some(error) = requests.error() {
@@ -152,11 +154,8 @@ impl Connection {
             return self.unknown_command(request);
         };
         self.shared.metrics.count(place);
-        if let Err(line) = self.may(command, request) {
-            if let Some(transaction) = &mut self.transaction {
-                transaction.break_off();
-            }
-            self.answer(|replies| line.write(command.name, replies));
+        if let Err(refusal) = self.may(command, request) {
+            self.refuse_now(command, &refusal);
             return Ok(());
         }
         if self.transaction.is_some() && !ends_transaction(command) {
@@ -368,6 +367,18 @@ impl Connection {
             if self.replies.len() >= SEND_BYTES {
                 self.send().await?;
             }
+        }
+        Ok(())
+    }
+
+    /// Sends replies if there are many already, also those that need nothing of the store: of
+    /// what a client asks in a few words it must not make the node keep megabytes.
+    async fn send_many(&mut self) -> Result<(), Cut> {
+        if self.batch.aside_len() >= SEND_BYTES {
+            self.flush().await?;
+        }
+        if self.replies.len() >= SEND_BYTES {
+            self.send().await?;
         }
         Ok(())
     }

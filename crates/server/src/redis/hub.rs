@@ -138,8 +138,10 @@ mod tests {
         let name = Bytes::from_static(b"c");
         for (client, place) in [(1, Place::Channel), (2, Place::Pattern)] {
             let mailbox = Arc::clone(&mailboxes[client - 1]);
-            hub.listeners
+            let added = hub
+                .listeners
                 .add(place, name.clone(), client as u64, mailbox);
+            assert_eq!(added, Ok(()));
         }
         let mut touched = Touched {
             messages: vec![Message {

@@ -253,7 +253,7 @@ impl Client {
     pub async fn reply(&mut self) -> Reply {
         let reading = tokio::time::timeout(PATIENCE, self.reply_or_end());
         let reply = reading.await.expect("a reply");
-        reply.unwrap_or_else(|| panic!("closed after {:?}", self.received))
+        reply.unwrap_or_else(|| panic!("closed after {} bytes of it", self.received.len()))
     }
 
     /// A reply, however long it takes; `None` if the connection ends before all of it has come.

@@ -26,6 +26,10 @@ const AHEAD_MAX_BYTES: usize = 64 * 1024;
 /// How often is looked whether a client is still there that has sent so much ahead.
 const AHEAD_POLL: Duration = Duration::from_millis(500);
 
+/// Replies of more bytes need room that all connections share while they wait for a slow client;
+/// what is smaller, each connection may have.
+const REPLY_LARGE_BYTES: usize = 512 * 1024;
+
 /// What comes in from a client, and goes out to it.
 pub(super) struct Stream {
     stream: TcpStream,
@@ -41,6 +45,8 @@ pub(super) struct Stream {
     /// Room for a large request, which all connections share.
     large: Arc<Semaphore>,
     room: Option<OwnedSemaphorePermit>,
+    /// KiB of replies that may wait for slow clients, which all connections share.
+    waiting: Arc<Semaphore>,
 }
 
 /// Why a connection ends. A client that closes between two requests has only left.
@@ -56,6 +62,8 @@ pub(super) enum Cut {
     Unknown(Duration),
     #[error("it does not take its replies")]
     Stalled,
+    #[error("too many large replies wait for slow clients")]
+    Crowded,
     #[error("messages that it listens for were left out")]
     Overflowed,
     #[error("this node tells nothing any more")]
@@ -73,13 +81,14 @@ impl Cut {
     pub fn is_worth_telling(&self) -> bool {
         match self {
             Cut::Left | Cut::Stopping | Cut::Silent | Cut::Broken | Cut::Failed(_) => false,
-            Cut::TooSlow(_) | Cut::Unknown(_) | Cut::Stalled | Cut::Overflowed | Cut::Http => true,
+            Cut::TooSlow(_) | Cut::Unknown(_) | Cut::Http => true,
+            Cut::Stalled | Cut::Crowded | Cut::Overflowed => true,
         }
     }
 }
 
 impl Stream {
-    pub fn new(stream: TcpStream, large: Arc<Semaphore>) -> Self {
+    pub fn new(stream: TcpStream, large: Arc<Semaphore>, waiting: Arc<Semaphore>) -> Self {
         Stream {
             stream,
             buffer: BytesMut::new(),
@@ -89,6 +98,7 @@ impl Stream {
             known_by: None,
             large,
             room: None,
+            waiting,
         }
     }
 
@@ -220,10 +230,14 @@ impl Stream {
 
     /// Sends all of these bytes; what is left of them was not sent.
     pub async fn send(&mut self, bytes: &mut &[u8], stall: Duration) -> Result<(), Cut> {
+        let mut room = None;
         while !bytes.is_empty() {
             // Most of the time the socket has room, and no timer is needed.
             let sent = match self.stream.try_write(bytes) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if room.is_none() && bytes.len() > REPLY_LARGE_BYTES {
+                        room = Some(self.room_to_wait(bytes.len())?);
+                    }
                     match timeout(stall, self.stream.write(bytes)).await {
                         Ok(sent) => sent?,
                         Err(_) => return Err(Cut::Stalled),
@@ -237,5 +251,12 @@ impl Stream {
             *bytes = bytes.get(sent..).unwrap_or_default();
         }
         Ok(())
+    }
+
+    /// Room for so many bytes that wait for this client, beside those that wait for others.
+    fn room_to_wait(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Cut> {
+        let kib = u32::try_from(bytes / 1024).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.waiting).try_acquire_many_owned(kib);
+        room.map_err(|_| Cut::Crowded)
     }
 }
