@@ -260,3 +260,75 @@ impl Stream {
         room.map_err(|_| Cut::Crowded)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    async fn pair() -> (TcpStream, Stream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let room = || Arc::new(Semaphore::new(1));
+        let stream = Stream::new(accepted.unwrap().0, room(), room());
+        (client.unwrap(), stream)
+    }
+
+    /// Nothing is awaited in between: it is asked of the socket, not of what was heard of it.
+    #[tokio::test]
+    async fn who_has_gone_is_known_at_once() {
+        let (mut client, stream) = pair().await;
+        assert!(!stream.has_gone());
+        client.write_all(b"PING\r\n").await.unwrap();
+        assert!(!stream.has_gone());
+        let (client, stream) = pair().await;
+        drop(client);
+        assert!(stream.has_gone());
+        let (client, stream) = pair().await;
+        let socket = socket2::SockRef::from(&client);
+        socket.set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        assert!(stream.has_gone());
+    }
+
+    #[tokio::test]
+    async fn what_could_not_be_sent_is_left() {
+        let (client, mut stream) = pair().await;
+        drop(client);
+        let stall = Duration::from_millis(50);
+        // The first bytes are answered with a reset.
+        let _ = stream.send(&mut &b"+OK\r\n"[..], stall).await;
+        tokio::time::sleep(stall).await;
+        let mut left = &b"+OK\r\n"[..];
+        assert!(stream.send(&mut left, stall).await.is_err());
+        assert_eq!(left.len(), 5);
+        let (_client, mut stream) = pair().await;
+        let much = vec![0; 32 * 1024 * 1024];
+        let mut left = &much[..];
+        let cut = stream.send(&mut left, stall).await;
+        assert!(matches!(cut, Err(Cut::Crowded)), "{cut:?}");
+        assert!(left.len() < much.len());
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_client_that_sent_much_ahead_is_seen_too() {
+        let (mut client, mut stream) = pair().await;
+        // As much as the system takes for a socket: behind more than that no end is seen.
+        let much = vec![b'x'; AHEAD_MAX_BYTES * 3 / 2];
+        let speak = async {
+            client.write_all(&much).await.unwrap();
+            drop(client);
+        };
+        let end = async {
+            let ended = timeout(Duration::from_secs(20), stream.ended());
+            ended.await.unwrap()
+        };
+        let ((), cut) = tokio::join!(speak, end);
+        assert!(matches!(cut, Cut::Left | Cut::Failed(_)), "{cut:?}");
+        assert!(stream.buffer.len() < 2 * AHEAD_MAX_BYTES);
+    }
+}
