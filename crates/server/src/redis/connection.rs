@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::{Asked, Batch};
 use self::listening::Listening;
+pub(super) use self::stream::Presence;
 use self::stream::{Cut, Stream};
 use self::transaction::Transaction;
 use super::commands::{

@@ -31,6 +31,7 @@ pub(super) use parcel::Parcel;
 use parcel::Returned;
 pub(super) use pump::run;
 
+use super::connection::Presence;
 use super::store::Line;
 
 /// How often a client tries to leave for which an item is being taken.
@@ -68,6 +69,7 @@ struct Waiter {
     write: Write,
     keys: Vec<Bytes>,
     answer: oneshot::Sender<Popped>,
+    client: Presence,
 }
 
 /// What a waiting client gets, or why it will get nothing.
@@ -96,7 +98,7 @@ impl Waiters {
     }
 
     /// Takes a place at the end of the queue. Nothing is looked for before [`Waiters::look`].
-    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>) -> Ticket {
+    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>, client: Presence) -> Ticket {
         let (sender, answer) = oneshot::channel();
         let mut queue = self.queue();
         queue.last += 1;
@@ -105,6 +107,7 @@ impl Waiters {
             write,
             keys,
             answer: sender,
+            client,
         };
         queue.insert(number, waiter);
         drop(queue);
@@ -160,6 +163,13 @@ impl Waiters {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiter {
+    /// Nobody is there for an answer any more.
+    fn has_gone(&self) -> bool {
+        self.answer.is_closed() || self.client.has_gone()
     }
 }
 

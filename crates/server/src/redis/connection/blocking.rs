@@ -86,7 +86,9 @@ impl Connection {
             }
         }
         let hub = std::sync::Arc::clone(&self.shared.hub);
-        let mut ticket = hub.waiters.queue_up(write, keys.clone());
+        let mut ticket = hub
+            .waiters
+            .queue_up(write, keys.clone(), self.stream.presence());
         let _blocked = self.shared.metrics.block();
         let served = async {
             hub.watched().await;

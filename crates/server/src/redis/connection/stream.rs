@@ -2,11 +2,11 @@
 
 use std::io;
 use std::mem::MaybeUninit;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, Interest};
+use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -32,7 +32,7 @@ const REPLY_LARGE_BYTES: usize = 512 * 1024;
 
 /// What comes in from a client, and goes out to it.
 pub(super) struct Stream {
-    stream: TcpStream,
+    stream: Arc<TcpStream>,
     buffer: BytesMut,
     parser: Parser,
     /// How much is read at once.
@@ -90,7 +90,7 @@ impl Cut {
 impl Stream {
     pub fn new(stream: TcpStream, large: Arc<Semaphore>, waiting: Arc<Semaphore>) -> Self {
         Stream {
-            stream,
+            stream: Arc::new(stream),
             buffer: BytesMut::new(),
             parser: Parser::default(),
             chunk: CHUNK_MIN_BYTES,
@@ -161,7 +161,7 @@ impl Stream {
             self.room = Some(room.map_err(io::Error::other)?);
         }
         self.buffer.reserve(self.chunk.max(wanted));
-        if self.stream.read_buf(&mut self.buffer).await? == 0 {
+        if self.read_some().await? == 0 {
             return Err(Cut::Left);
         }
         // As long as it fills what there is room for, there may be more.
@@ -177,6 +177,20 @@ impl Stream {
             }
         }
         Ok(())
+    }
+
+    /// Reads into the room that the buffer has, once there is something; 0 is the end.
+    async fn read_some(&mut self) -> io::Result<usize> {
+        // Whoever never stops sending leaves the others their turns.
+        tokio::task::coop::consume_budget().await;
+        loop {
+            match self.stream.try_read_buf(&mut self.buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.readable().await?;
+                }
+                read => return read,
+            }
+        }
     }
 
     /// Takes the requests that have come.
@@ -211,7 +225,7 @@ impl Stream {
                 continue;
             }
             self.buffer.reserve(CHUNK_MIN_BYTES);
-            match self.stream.read_buf(&mut self.buffer).await {
+            match self.read_some().await {
                 Ok(0) => return Cut::Left,
                 Ok(_) => {}
                 Err(error) => return error.into(),
@@ -221,11 +235,12 @@ impl Stream {
 
     /// Whether the client has gone, as far as this machine knows at this moment.
     pub fn has_gone(&self) -> bool {
-        let mut next = [MaybeUninit::uninit()];
-        match socket2::SockRef::from(&self.stream).peek(&mut next) {
-            Ok(count) => count == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
-        }
+        has_gone(&self.stream)
+    }
+
+    /// Tells the same to whoever does something for the client.
+    pub fn presence(&self) -> Presence {
+        Presence(Arc::downgrade(&self.stream))
     }
 
     /// Sends all of these bytes; what is left of them was not sent.
@@ -238,10 +253,11 @@ impl Stream {
                     if room.is_none() && bytes.len() > REPLY_LARGE_BYTES {
                         room = Some(self.room_to_wait(bytes.len())?);
                     }
-                    match timeout(stall, self.stream.write(bytes)).await {
-                        Ok(sent) => sent?,
+                    match timeout(stall, self.stream.writable()).await {
+                        Ok(writable) => writable?,
                         Err(_) => return Err(Cut::Stalled),
                     }
+                    continue;
                 }
                 sent => sent?,
             };
@@ -261,10 +277,30 @@ impl Stream {
     }
 }
 
+/// Whether a client is there, for those who do not hold its connection open.
+pub(in crate::redis) struct Presence(Weak<TcpStream>);
+
+impl Presence {
+    /// Whether the client has gone, as far as this machine knows at this moment.
+    pub fn has_gone(&self) -> bool {
+        self.0.upgrade().is_none_or(|stream| has_gone(&stream))
+    }
+}
+
+/// Asked of the socket itself: what is told of it may come later.
+fn has_gone(stream: &TcpStream) -> bool {
+    let mut next = [MaybeUninit::uninit()];
+    match socket2::SockRef::from(stream).peek(&mut next) {
+        Ok(count) => count == 0,
+        Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use tokio::io::AsyncWriteExt as _;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -286,8 +322,15 @@ mod tests {
         client.write_all(b"PING\r\n").await.unwrap();
         assert!(!stream.has_gone());
         let (client, stream) = pair().await;
+        let presence = stream.presence();
+        assert!(!presence.has_gone());
         drop(client);
-        assert!(stream.has_gone());
+        assert!(stream.has_gone() && presence.has_gone());
+        let (client, stream) = pair().await;
+        let presence = stream.presence();
+        drop(stream);
+        assert!(presence.has_gone());
+        drop(client);
         let (client, stream) = pair().await;
         let socket = socket2::SockRef::from(&client);
         socket.set_linger(Some(Duration::ZERO)).unwrap();

@@ -266,7 +266,7 @@ impl Waiters {
                 let Some(waiter) = queue.remove(number) else {
                     continue;
                 };
-                if waiter.answer.is_closed() {
+                if waiter.has_gone() {
                     continue;
                 }
                 bytes += waiter.keys.iter().map(|key| key.len() + 16).sum::<usize>();
@@ -285,7 +285,7 @@ impl Waiters {
         let mut queue = self.queue();
         let mut keys = Vec::new();
         for (number, waiter) in waiters {
-            if waiter.answer.is_closed() {
+            if waiter.has_gone() {
                 continue;
             }
             keys.extend(waiter.keys.iter().cloned());
