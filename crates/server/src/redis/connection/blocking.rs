@@ -116,6 +116,8 @@ impl Connection {
                 shape.write_answer(command.name, parcel.answer(), &mut self.replies);
                 self.deliver(parcel).await
             }
+            // Nothing was taken for a client that has gone, and it needs not be told.
+            Err(_) if self.stream.has_gone() => Err(Cut::Left),
             Err(line) => {
                 self.replies.error(line.as_bytes());
                 Ok(())
