@@ -199,6 +199,12 @@ impl Queue {
         Some(waiter)
     }
 
+    /// Takes whoever waits longest for a key out of the queue.
+    fn remove_first(&mut self, key: &Bytes) -> Option<(u64, Waiter)> {
+        let number = *self.by_key.get(key)?.first()?;
+        Some((number, self.remove(number)?))
+    }
+
     fn touch(&mut self, key: &Bytes) {
         if self.by_key.contains_key(key) {
             self.dirty.insert(key.clone());

@@ -168,6 +168,29 @@ async fn items_of_clients_that_were_reset_go_back_to_the_end_they_came_from() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_waits_behind_clients_that_have_gone_is_served() {
+    let node = Node::start().await;
+    let mut client = node.client().await;
+    for number in 0..20 {
+        let mut gone = Vec::new();
+        for _ in 0..30 {
+            let mut client = node.client().await;
+            client.send(&line("BLPOP l 0")).await;
+            gone.push(client);
+        }
+        crate::blocking::wait_for_blocked(&node, 30).await;
+        let mut last = node.client().await;
+        last.send(&line("BLPOP l 0")).await;
+        crate::blocking::wait_for_blocked(&node, 31).await;
+        drop(gone);
+        client.ask(&format!("RPUSH l {number}")).await;
+        assert_eq!(item(&last.reply().await), number.to_string());
+        crate::blocking::wait_for_blocked(&node, 0).await;
+    }
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_stops_sends_what_it_has_taken() {
     const TAKERS: usize = 40;
     const ITEMS: usize = 300;

@@ -93,6 +93,7 @@ impl Pump {
                     // Whoever has gone needs not be told.
                     let _ = waiter.answer.send(Err(error.line.clone()));
                 }
+                self.waiters.look(keys);
             }
         }
     }
@@ -259,16 +260,16 @@ impl Waiters {
             let Ok(StoreReply::Integer(length @ 1..)) = length else {
                 continue;
             };
-            let length = usize::try_from(*length).unwrap_or(usize::MAX);
-            let numbers = queue.by_key.get(key).into_iter().flatten();
-            let numbers: Vec<u64> = numbers.copied().take(length).collect();
-            for number in numbers {
-                let Some(waiter) = queue.remove(number) else {
-                    continue;
+            let mut left = usize::try_from(*length).unwrap_or(usize::MAX);
+            while left > 0 {
+                let Some((number, waiter)) = queue.remove_first(key) else {
+                    break;
                 };
+                // Whoever is behind somebody who has gone is served in their place.
                 if waiter.has_gone() {
                     continue;
                 }
+                left -= 1;
                 bytes += waiter.keys.iter().map(|key| key.len() + 16).sum::<usize>();
                 chosen.insert(number, waiter);
                 if chosen.len() >= OPERATIONS_MAX || bytes >= COMMAND_MAX_BYTES {
@@ -285,11 +286,11 @@ impl Waiters {
         let mut queue = self.queue();
         let mut keys = Vec::new();
         for (number, waiter) in waiters {
-            if waiter.has_gone() {
-                continue;
-            }
+            // What was there for somebody who has gone is for those behind.
             keys.extend(waiter.keys.iter().cloned());
-            queue.insert(number, waiter);
+            if !waiter.has_gone() {
+                queue.insert(number, waiter);
+            }
         }
         drop(queue);
         self.look(&keys);
