@@ -72,6 +72,10 @@ pub enum Actor {
         /// that is earlier.
         at_ms: i64,
     },
+    /// A front door by itself, for a client that it has: what is taken for somebody who waits. It
+    /// may do what somebody may who has not signed in. Its request ids are for its own retries,
+    /// and remembered no longer than those take: see [`crate::replies::DOOR_REPLY_KEPT_MS`].
+    Door,
 }
 
 /// A client-made id that makes a command exactly-once: the first reply is stored with the effects,

@@ -353,6 +353,7 @@ fn resolve(context: &mut Context<'_>, actor: &Actor, action: &Action) -> Step<Re
         Actor::Anonymous | Actor::Session(_) => {
             Ok((Some(replies::SCOPE_ANONYMOUS), Ok(Caller::Anonymous)))
         }
+        Actor::Door => Ok((Some(replies::SCOPE_DOOR), Ok(Caller::Anonymous))),
         Actor::OnBehalf { account, at_ms } => {
             Ok(accounts::behalf_caller(&mut context.sql, *account, *at_ms)?)
         }

@@ -1,6 +1,7 @@
 //! Request ids: the first reply is stored with the effects, and a retry gets it again.
 //!
-//! Replies belong to a *scope*: an account, everybody who has not signed in, or the node itself.
+//! Replies belong to a *scope*: an account, everybody who has not signed in, the node itself, or
+//! the front doors' own retries.
 
 use serde::Serialize;
 
@@ -26,6 +27,11 @@ pub const REPLIES_OF_SYSTEM: i64 = BETS_PER_LOTTERY_MAX;
 /// write in this time.
 pub const REPLY_SURE_MS: i64 = 60 * 1000;
 
+/// A front door's own request id is remembered for this long in log time: it tries again for less
+/// than a minute, and log time may go ahead by another when a leader with another clock takes over.
+/// There is no bound on how many there are but what a cluster can write in this time.
+pub const DOOR_REPLY_KEPT_MS: i64 = 2 * 60 * 1000;
+
 /// A request id's key has at most this many bytes: room for two UUIDs and a prefix.
 pub const REQUEST_KEY_MAX_BYTES: usize = 128;
 
@@ -37,6 +43,9 @@ pub(crate) const SCOPE_ANONYMOUS: i64 = 0;
 
 /// The scope of the node itself.
 pub(crate) const SCOPE_SYSTEM: i64 = -1;
+
+/// The scope of what front doors try again by themselves.
+pub(crate) const SCOPE_DOOR: i64 = -2;
 
 /// Where the reply of a new request will be stored.
 pub(crate) struct Slot {
@@ -81,7 +90,7 @@ pub(crate) fn find(context: &mut Context<'_>, scope: i64, request: &RequestId) -
             expired: None,
         }));
     };
-    if at_ms < context.now_ms.saturating_sub(REPLY_KEPT_MS) {
+    if at_ms < context.now_ms.saturating_sub(kept_ms(scope)) {
         return Ok(Found::Free(Slot {
             scope,
             seq,
@@ -160,12 +169,12 @@ fn trim(context: &mut Context<'_>, scope: i64) -> Result<bool, Fault> {
     let oldest = context
         .sql
         .query(OLDEST, &[scope.into(), (2 * BATCH).into()])?;
-    let old = context.now_ms.saturating_sub(REPLY_KEPT_MS);
+    let old = context.now_ms.saturating_sub(kept_ms(scope));
     let sure = context.now_ms.saturating_sub(REPLY_SURE_MS);
     let mut dropped = Vec::new();
     for row in &oldest {
         let (seq, at_ms, newest) = (row.int(0)?, row.int(1)?, row.int(2)?);
-        if at_ms < old || (at_ms < sure && seq <= newest - kept(scope)) {
+        if at_ms < old || (at_ms < sure && seq <= newest.saturating_sub(kept(scope))) {
             dropped.push(seq);
         }
     }
@@ -179,9 +188,18 @@ fn trim(context: &mut Context<'_>, scope: i64) -> Result<bool, Fault> {
     Ok(dropped.len() < 2 * BATCH as usize)
 }
 
+fn kept_ms(scope: i64) -> i64 {
+    match scope {
+        SCOPE_DOOR => DOOR_REPLY_KEPT_MS,
+        _ => REPLY_KEPT_MS,
+    }
+}
+
 fn kept(scope: i64) -> i64 {
     match scope {
         SCOPE_SYSTEM => REPLIES_OF_SYSTEM,
+        // Their time alone bounds them.
+        SCOPE_DOOR => i64::MAX,
         _ => REPLIES_PER_SCOPE,
     }
 }

@@ -81,6 +81,9 @@ pub struct RedisLimits {
     pub write_stall: Duration,
     /// Requests of more than 64 KiB that may come in at once, over all connections.
     pub large_requests: usize,
+    /// KiB of large replies that may wait for slow clients, over all connections; a client whose
+    /// reply would be more is cut.
+    pub waiting_replies_kib: usize,
     /// How long requests may be at work after the node was told to stop.
     pub shutdown_grace: Duration,
 }
@@ -110,6 +113,8 @@ impl Default for RedisLimits {
             write_stall: Duration::from_secs(30),
             // At 2 MiB each, 256 MiB at the worst.
             large_requests: 128,
+            // Thirty-two of the largest.
+            waiting_replies_kib: 512 * 1024,
             // A write under way is answered well before.
             shutdown_grace: Duration::from_secs(5),
         }
@@ -126,6 +131,8 @@ pub(crate) struct Shared {
     last_client: AtomicU64,
     /// A permit is room for one large request.
     large: Arc<Semaphore>,
+    /// A permit is a KiB of a large reply that waits for its client.
+    waiting_replies: Arc<Semaphore>,
     /// A permit is a password that is being checked.
     signing_in: Semaphore,
     metrics: RedisMetrics,
@@ -162,12 +169,7 @@ async fn serve(
     let (hub, store) = (Arc::clone(&shared.hub), shared.store.clone());
     let waiters = Arc::clone(&hub.waiters);
     tasks.spawn(hub::follow(hub, store.clone(), stopping.clone()));
-    let pump = stopping
-        .clone()
-        .run_until_cancelled_owned(waiters::run(waiters, store));
-    tasks.spawn(async move {
-        let _ = pump.await;
-    });
+    tasks.spawn(waiters::run(waiters, store, stopping.clone()));
     tracing::info!(%address, "serving Redis clients");
 
     let seats = Arc::new(Semaphore::new(shared.config.limits.connections));
@@ -270,6 +272,7 @@ impl Shared {
             store: Store::new(app.engine.clone()),
             hub: Arc::new(Hub::new()),
             large: Arc::new(Semaphore::new(config.limits.large_requests)),
+            waiting_replies: Arc::new(Semaphore::new(config.limits.waiting_replies_kib)),
             signing_in: Semaphore::new(config.limits.signing_in),
             metrics: app.metrics.redis.clone(),
             app,

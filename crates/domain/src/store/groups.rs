@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::SCAN_MAX;
 use super::access::{Done, ODD_BODY, Pair, Source, body_of, check_key};
-use super::ranges::matches;
+use super::ranges::{matches, matching_rows};
 use super::record::{Body, Group, Kind};
 use super::reply::{StoreError, StoreReply};
 use super::rows;
@@ -113,11 +113,10 @@ pub(super) fn scan(
             found.truncate(count);
         }
     }
-    let wanted = |text: &[u8]| scanning.pattern.is_none_or(|glob| matches(glob, text));
     if kind == Kind::Hash {
         let mut items = Vec::new();
         for row in found {
-            if wanted(split(&row.1)?.0) {
+            if wanted(source, scanning, split(&row.1)?.0)? {
                 items.push(pair(source, &row)?);
             }
         }
@@ -125,12 +124,20 @@ pub(super) fn scan(
     }
     let mut items = Vec::new();
     for (_, member) in found {
-        if wanted(&member) {
+        if wanted(source, scanning, &member)? {
             source.budget().take_bytes(member.len())?;
             items.push(Bytes::from(member));
         }
     }
     Ok(StoreReply::Page { cursor, items })
+}
+
+fn wanted(source: &mut dyn Source, scanning: &Scanning<'_>, text: &[u8]) -> Done<bool> {
+    let Some(glob) = scanning.pattern else {
+        return Ok(true);
+    };
+    source.budget().take_rows(matching_rows(glob, text))?;
+    Ok(matches(glob, text))
 }
 
 pub(super) fn random(source: &mut dyn Source, key: &[u8], at: u64, count: u64) -> Done<StoreReply> {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::access::{Done, Source, check_key, head, record};
 use super::operation::{Deadline, ExpireWhen};
-use super::ranges::{literal_prefix, matches};
+use super::ranges::{literal_prefix, matches, matching_rows};
 use super::record::{Head, Kind};
 use super::reply::{StoreError, StoreReply};
 use super::rows::{self, Garbage};
@@ -64,8 +64,11 @@ pub(super) fn scan(
     };
     let mut items = Vec::new();
     for (_, key) in births {
-        if !pattern.is_none_or(|pattern| matches(pattern, &key)) {
-            continue;
+        if let Some(pattern) = pattern {
+            source.budget().take_rows(matching_rows(pattern, &key))?;
+            if !matches(pattern, &key) {
+                continue;
+            }
         }
         let head = head(source, &key)?;
         if head.is_some_and(|head| wanted.is_none_or(|kind| kind == head.kind)) {
@@ -89,6 +92,7 @@ pub(super) fn matching(source: &mut dyn Source, pattern: &[u8]) -> Done<StoreRep
     for (name, stored) in source.fronts(&range)? {
         let key = rows::key_of(&name)?;
         let (head, _) = Head::of(&stored)?;
+        source.budget().take_rows(matching_rows(pattern, key))?;
         if !head.has_ended(now_ms) && matches(pattern, key) {
             source.budget().take_bytes(key.len())?;
             found.push(Some(Bytes::copy_from_slice(key)));

@@ -68,9 +68,9 @@ impl Memory {
     }
 
     /// Whether touched keys are to be collected. Whoever wants to know says so first and looks at
-    /// the state then: it misses nothing.
-    pub fn watch(&self, watched: bool) {
-        self.0.watched.store(watched, Ordering::SeqCst);
+    /// the state then: it misses nothing. Answers whether they were until now.
+    pub fn watch(&self, watched: bool) -> bool {
+        self.0.watched.swap(watched, Ordering::SeqCst)
     }
 
     /// What commands have touched since the last time this was asked.
@@ -110,7 +110,8 @@ impl Memory {
     /// Empties the memory for a database with these counters. Until what was applied is applied
     /// again, readers see what they saw before: nobody is told of the step back.
     pub(crate) fn reset(&self, seed: u64, now_ms: i64, counters: Counters) {
-        self.change().begin_again(seed, now_ms, counters);
+        let watched = self.is_watched();
+        self.change().begin_again(seed, now_ms, counters, watched);
     }
 }
 

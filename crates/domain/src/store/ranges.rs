@@ -65,6 +65,19 @@ pub fn matches(glob: &[u8], text: &[u8]) -> bool {
     }
 }
 
+/// How many rows' reading matching counts as, at the worst: a glob with stars tries each of its
+/// bytes at each of the text's.
+pub(super) fn matching_rows(glob: &[u8], text: &[u8]) -> usize {
+    let times = match glob.contains(&b'*') {
+        true => text.len(),
+        false => 1,
+    };
+    glob.len().saturating_mul(times) / ROW_STEPS
+}
+
+/// So many steps take as long as a row.
+const ROW_STEPS: usize = 16 * 1024;
+
 /// What is left of a glob once its first element has taken a byte.
 fn one(glob: &[u8], byte: u8) -> Option<&[u8]> {
     match glob {
@@ -108,7 +121,7 @@ fn class(glob: &[u8], byte: u8) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::{at, literal_prefix, matches, within};
+    use super::{at, literal_prefix, matches, matching_rows, within};
 
     #[test]
     fn ranges_count_from_both_ends() {
@@ -158,6 +171,9 @@ mod tests {
             "a*".repeat(40).as_bytes(),
             "a".repeat(39).as_bytes()
         ));
+        assert_eq!(matching_rows(b"user:*:name", &[b'x'; 300]), 0);
+        assert_eq!(matching_rows(&[b'*'; 1024], &[b'x'; 1024]), 64);
+        assert_eq!(matching_rows(&[b'a'; 65536], &[b'x'; 1024]), 4);
         assert_eq!(literal_prefix(b"user:*"), b"user:");
         assert_eq!(literal_prefix(b"user"), b"user");
     }

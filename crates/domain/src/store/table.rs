@@ -146,8 +146,8 @@ impl Table {
 
     /// Empties the table for a database with these counters, and shows readers the old one until
     /// the new one has come as far. `seed` keeps clients from choosing keys that meet in the hash
-    /// table.
-    pub fn begin_again(&mut self, seed: u64, now_ms: i64, counters: Counters) {
+    /// table; `watched` says whether somebody follows, who has missed messages then.
+    pub fn begin_again(&mut self, seed: u64, now_ms: i64, counters: Counters, watched: bool) {
         let mut before = std::mem::take(self);
         let past = before.past.take().unwrap_or_else(|| Box::new(before));
         *self = Table {
@@ -160,6 +160,7 @@ impl Table {
             counters,
             touched: Touched {
                 missed: true,
+                messages_missed: watched,
                 ..Touched::default()
             },
             past: (past.index > 0).then_some(past),

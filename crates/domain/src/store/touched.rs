@@ -18,6 +18,9 @@ pub struct Touched {
     pub messages: Vec<Message>,
     /// Something was left out: there was too much, or everything changed at once.
     pub missed: bool,
+    /// Messages were left out, or may have been: there was too much, or a snapshot took the place
+    /// of commands. Unlike keys they are found nowhere.
+    pub messages_missed: bool,
 }
 
 /// A key that changed.
@@ -52,11 +55,12 @@ impl Touched {
     }
 
     pub(crate) fn message(&mut self, channel: &Bytes, message: &Bytes) {
-        if self.has_room() {
-            self.messages.push(Message {
+        match self.has_room() {
+            true => self.messages.push(Message {
                 channel: channel.clone(),
                 message: message.clone(),
-            });
+            }),
+            false => self.messages_missed = true,
         }
     }
 
@@ -69,5 +73,32 @@ impl Touched {
         let room = self.keys.len() + self.messages.len() < TOUCHED_MAX;
         self.missed |= !room;
         room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_finds_no_room_is_told_as_missed() {
+        let mut touched = Touched::default();
+        let message = Bytes::from_static(b"m");
+        for _ in 0..TOUCHED_MAX {
+            touched.message(&message, &message);
+        }
+        assert!(!touched.missed && !touched.messages_missed);
+        touched.key(b"k", 1);
+        assert!(touched.missed && !touched.messages_missed);
+        touched.message(&message, &message);
+        assert!(touched.messages_missed);
+        assert_eq!(touched.messages.len(), TOUCHED_MAX);
+    }
+
+    #[test]
+    fn messages_are_not_missed_because_every_key_changed() {
+        let mut touched = Touched::default();
+        touched.all();
+        assert!(touched.missed && !touched.messages_missed);
     }
 }

@@ -37,9 +37,13 @@ impl<E: Env> Shared<E> {
     /// Tells those who follow what was touched. While nobody follows nothing is collected.
     pub(super) fn tell_touched(&self) {
         if self.touched.receiver_count() == 0 {
-            self.memory.watch(false);
+            let watched = self.memory.watch(false);
             // Somebody may have begun to follow in between; nothing is applied meanwhile.
             if self.touched.receiver_count() == 0 {
+                if watched {
+                    // Whoever follows next must not hear what was said before.
+                    drop(self.memory.take_touched());
+                }
                 return;
             }
             self.memory.watch(true);

@@ -1,8 +1,9 @@
 //! The words of the scripts.
 //!
 //! A prefix says who acts: `ana:` is the session that `login Ana …` opened, `system:` the node
-//! itself, `as_ana:` the node in Ana's name, and nothing before a command is somebody who has not
-//! signed in. A tag is the request id: `ana: publish … [r1]`. `{300}` as a text is 300 times `x`.
+//! itself, `door:` a front door's own retries, `as_ana:` the node in Ana's name, and nothing before
+//! a command is somebody who has not signed in. A tag is the request id: `ana: publish … [r1]`.
+//! `{300}` as a text is 300 times `x`.
 
 use std::str::FromStr;
 

@@ -91,6 +91,7 @@ impl<'d> Story<'d> {
         Ok(match prefix {
             None => Actor::Anonymous,
             Some("system") => Actor::System,
+            Some("door") => Actor::Door,
             Some(name) => match name.strip_prefix("as_") {
                 Some(member) => Actor::OnBehalf {
                     account: self.account(member)?.unwrap_or(0),

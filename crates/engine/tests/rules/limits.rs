@@ -7,7 +7,7 @@ use domain::news::READ_RANGES_MAX;
 use domain::news::queries::AreaRef;
 use domain::news::queries::{Events, GetArea, ListEvents, Search};
 use domain::outbox::EVENTS_KEPT;
-use domain::replies::{REPLIES_PER_SCOPE, REPLY_KEPT_MS, REPLY_SURE_MS};
+use domain::replies::{DOOR_REPLY_KEPT_MS, REPLIES_PER_SCOPE, REPLY_KEPT_MS, REPLY_SURE_MS};
 use domain::store::Write;
 use domain::{Action, Actor, EventId, Proposal, Query, Rejection, Reply, RequestId};
 
@@ -209,6 +209,28 @@ fn replies_are_remembered_for_a_day_and_then_forgotten() {
         0
     );
     assert!(world.count("SELECT COUNT(*) FROM replies") < day + 64);
+}
+
+#[test]
+fn what_a_door_tries_again_is_remembered_for_two_minutes() {
+    let mut world = World::begun();
+    let kept = DOOR_REPLY_KEPT_MS / STEP_MS;
+    world.apply(&put(Actor::Door, "d"));
+    world.apply(&put(Actor::Anonymous, "d"));
+    for _ in 2..kept {
+        world.apply(&put(ANA, "a"));
+    }
+    assert!(world.apply(&put(Actor::Door, "d")).replayed, "in time");
+    world.apply(&put(ANA, "a"));
+    world.apply(&put(ANA, "a"));
+    assert!(!world.apply(&put(Actor::Door, "d")).replayed, "later");
+    assert!(world.apply(&put(Actor::Anonymous, "d")).replayed);
+    for nth in 0..1_000 {
+        world.apply(&put(Actor::Door, &format!("d{nth}")));
+    }
+    // Old ones go a batch at a time.
+    let left = world.count("SELECT COUNT(*) FROM replies WHERE scope = -2");
+    assert!(left <= kept + 2 * 64, "{left} are kept");
 }
 
 #[test]

@@ -144,7 +144,7 @@ impl Model {
         match actor {
             Actor::Session(token_hash) => self.sessions.get(token_hash).copied().unwrap_or(0),
             Actor::OnBehalf { account, .. } => *account,
-            Actor::Anonymous | Actor::System => 0,
+            Actor::Anonymous | Actor::System | Actor::Door => 0,
         }
     }
 }

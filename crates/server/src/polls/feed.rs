@@ -1,5 +1,6 @@
 //! Takes ballots from the lists of polls that have one: see [`domain::polls::lists`].
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,13 +10,19 @@ use domain::{Action, Actor, Proposal, Reply};
 use engine::{Consistency, Engine, Served};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{App, now_ms};
 
 /// Between two looks at the lists: a person sees no difference.
 const ROUND: Duration = Duration::from_millis(50);
+
+/// The longest time between two looks at a list in which nothing comes: still within what a
+/// person takes for at once, and an eighth of the readings.
+const IDLE_MAX: Duration = Duration::from_millis(400);
+
+/// How often a node that does not lead looks whether it does.
+const AWAY_ROUND: Duration = Duration::from_millis(250);
 
 /// Between two looks for polls with a list.
 const POLLS_ROUND: Duration = Duration::from_millis(500);
@@ -25,18 +32,20 @@ const ITEMS_MAX_BYTES: usize = 128 * 1024;
 
 /// Has the leader count what is in the lists of polls, until the node stops.
 pub(crate) async fn feed(app: App, stopping: CancellationToken) {
-    let mut rounds = interval(ROUND);
-    rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut feeder = Feeder::default();
-    loop {
-        tokio::select! {
-            () = stopping.cancelled() => return,
-            _ = rounds.tick() => {}
-        }
+    let mut pause = ROUND;
+    while stopping
+        .run_until_cancelled(tokio::time::sleep(pause))
+        .await
+        .is_some()
+    {
         let status = app.engine.status();
-        if status.leader.as_deref() == Some(&*status.node) {
-            feeder.round(&app.engine).await;
-        }
+        let leads = status.leader.as_deref() == Some(&*status.node);
+        pause = match leads {
+            false => AWAY_ROUND,
+            true if feeder.round(&app.engine).await => Duration::ZERO,
+            true => ROUND,
+        };
     }
 }
 
@@ -45,66 +54,114 @@ pub(crate) async fn feed(app: App, stopping: CancellationToken) {
 struct Feeder {
     polls: Vec<Fed>,
     looked: Option<Instant>,
+    /// Polls in whose lists there was nothing, or from which nothing could be taken.
+    idle: Idle,
+    /// The log index of the newest command that took something.
+    seen: u64,
 }
 
 impl Feeder {
-    async fn round(&mut self, engine: &Engine) {
+    /// Takes a command's worth from each list, so that none keeps the others waiting. True if
+    /// there may be more.
+    async fn round(&mut self, engine: &Engine) -> bool {
         if self
             .looked
             .is_none_or(|looked| looked.elapsed() > POLLS_ROUND)
         {
             let Ok(found) = engine.read(Consistency::Stale, ListFed).await else {
-                return;
+                return false;
             };
             self.polls = found.value;
             self.looked = Some(Instant::now());
+            self.idle.keep_only(&self.polls);
         }
-        let now_ms = now_ms();
+        let (now_ms, mut more) = (now_ms(), false);
         for poll in self.polls.iter().filter(|poll| poll.opens_at_ms <= now_ms) {
-            empty(engine, poll).await;
+            if self.idle.rests(poll.poll, Instant::now()) {
+                continue;
+            }
+            match count_some(engine, poll, &mut self.seen).await {
+                true => {
+                    self.idle.wake(poll.poll);
+                    more = true;
+                }
+                false => self.idle.rest(poll.poll, Instant::now()),
+            }
         }
+        more
     }
 }
 
-/// Counts what is in the list of a poll.
-async fn empty(engine: &Engine, poll: &Fed) {
-    let mut seen = 0;
-    while let Some(items) = heads(engine, poll, seen).await {
-        let count = items.len();
-        let proposal = Proposal {
-            actor: Actor::System,
-            // Without an id: whatever became of a first try, a second one takes what is there.
-            request: None,
-            action: Action::CountList {
-                poll: poll.poll,
-                items,
-            },
-        };
-        let taken = match engine.write(proposal).await {
-            Ok(Served { value, position }) => {
-                seen = position.index;
-                match value.result {
-                    Ok(Reply::ListCounted { counted, refused }) => {
-                        tell(poll, refused);
-                        counted as usize + refused as usize
-                    }
-                    Ok(_) => 0,
-                    Err(rejection) => {
-                        tracing::debug!(poll = poll.poll, ?rejection, "a list is not counted");
-                        0
-                    }
+/// Polls that have nothing to count, and when each is looked at again: the longer nothing comes,
+/// the later.
+#[derive(Default)]
+struct Idle(BTreeMap<i64, Rest>);
+
+struct Rest {
+    until: Instant,
+    length: Duration,
+}
+
+impl Idle {
+    fn rests(&self, poll: i64, now: Instant) -> bool {
+        self.0.get(&poll).is_some_and(|rest| now < rest.until)
+    }
+
+    fn rest(&mut self, poll: i64, now: Instant) {
+        let before = self.0.get(&poll).map_or(Duration::ZERO, |rest| rest.length);
+        let length = (before * 2).clamp(ROUND, IDLE_MAX);
+        // A little less, for a round may come a little early.
+        let until = now + length - ROUND / 2;
+        self.0.insert(poll, Rest { until, length });
+    }
+
+    fn wake(&mut self, poll: i64) {
+        self.0.remove(&poll);
+    }
+
+    fn keep_only(&mut self, polls: &[Fed]) {
+        self.0
+            .retain(|id, _| polls.iter().any(|poll| poll.poll == *id));
+    }
+}
+
+/// Counts what is at the head of a poll's list. True if something was taken, and more may be there.
+async fn count_some(engine: &Engine, poll: &Fed, seen: &mut u64) -> bool {
+    let Some(items) = heads(engine, poll, *seen).await else {
+        return false;
+    };
+    let count = items.len();
+    let proposal = Proposal {
+        actor: Actor::System,
+        // Without an id: whatever became of a first try, a second one takes what is there.
+        request: None,
+        action: Action::CountList {
+            poll: poll.poll,
+            items,
+        },
+    };
+    let taken = match engine.write(proposal).await {
+        Ok(Served { value, position }) => {
+            *seen = position.index.max(*seen);
+            match value.result {
+                Ok(Reply::ListCounted { counted, refused }) => {
+                    tell(poll, refused);
+                    counted as usize + refused as usize
+                }
+                Ok(_) => 0,
+                Err(rejection) => {
+                    tracing::debug!(poll = poll.poll, ?rejection, "a list is not counted");
+                    0
                 }
             }
-            Err(error) => {
-                tracing::debug!(%error, poll = poll.poll, "a list cannot be counted now");
-                0
-            }
-        };
-        // Somebody else took from it, or it is not the time: the next round looks again.
-        if taken < count {
-            return;
         }
-    }
+        Err(error) => {
+            tracing::debug!(%error, poll = poll.poll, "a list cannot be counted now");
+            0
+        }
+    };
+    // Where somebody else took from it, or it is not the time, the next round looks again.
+    taken == count
 }
 
 fn tell(poll: &Fed, refused: u32) {
@@ -210,6 +267,27 @@ fn numbered(number: u64, options: &[String]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_finds_nothing_looks_less_and_less_often() {
+        let (mut idle, mut now) = (Idle::default(), Instant::now());
+        let begun = now;
+        let mut looks = 0;
+        while now - begun < Duration::from_secs(8) {
+            if !idle.rests(1, now) {
+                looks += 1;
+                idle.rest(1, now);
+            }
+            now += ROUND;
+        }
+        assert!((20..=25).contains(&looks), "{looks}");
+        assert!(!idle.rests(2, now), "others are looked at");
+        idle.rest(1, now);
+        idle.wake(1);
+        assert!(!idle.rests(1, now));
+        idle.rest(1, now);
+        assert!(!idle.rests(1, now + ROUND), "it begins anew");
+    }
 
     #[test]
     fn items_are_understood_or_refused() {

@@ -22,7 +22,7 @@ use std::sync::LazyLock;
 
 use domain::store::{Operation, Read, Write};
 
-pub(crate) use arguments::{Arguments, Parsed, Refusal, is};
+pub(crate) use arguments::{Arguments, Parsed, Refusal, check_pattern, is};
 pub(crate) use shape::{Shape, write_error};
 pub(crate) use streams::milliseconds;
 pub(crate) use table::COMMANDS;
@@ -253,7 +253,7 @@ pub(crate) fn entries(entries: &Entries, step: &mut Step<'_>) -> Shape {
 /// PUBLISH: where, and the operation.
 pub(crate) fn publish(request: Request<'_>, step: &mut Step<'_>) -> Parsed<bytes::Bytes> {
     let mut words = Arguments::of(request);
-    let (channel, message) = (words.bytes()?, words.bytes()?);
+    let (channel, message) = (words.pattern()?, words.bytes()?);
     step.write(Write::Publish {
         channel: channel.clone(),
         message,

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::batch::{Asked, Batch};
 use self::listening::Listening;
+pub(super) use self::stream::Presence;
 use self::stream::{Cut, Stream};
 use self::transaction::Transaction;
 use super::commands::{
@@ -65,8 +66,11 @@ impl Connection {
     ) -> Self {
         let large = Arc::clone(&shared.large);
         let unknown = shared.config.password_required;
-        let mut stream = Stream::new(stream, large);
-        stream.set_unknown(unknown);
+        let waiting = Arc::clone(&shared.waiting_replies);
+        let mut stream = Stream::new(stream, large, waiting);
+        if unknown {
+            stream.set_unknown(&shared.config.limits);
+        }
         let listening = Listening::new(Arc::clone(&shared.hub), client.id);
         Connection {
             shared,
@@ -104,6 +108,7 @@ impl Connection {
                 self.stream.take(&mut requests);
                 for request in requests.iter() {
                     self.handle(request).await?;
+                    self.send_many().await?;
                 }
                 self.flush().await?;
                 if let Some(error) = requests.error() {
@@ -128,6 +133,9 @@ impl Connection {
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Err(Cut::Stopping),
+                () = self.shared.hub.silent(), if self.client.listens() => {
+                    return Err(Cut::Silent);
+                }
                 filled = self.stream.fill(limits) => return filled,
                 whole = self.listening.told() => {
                     if !whole {
@@ -142,15 +150,13 @@ impl Connection {
 
     /// Does what a request asks, or puts it among what is asked together.
     async fn handle(&mut self, request: Request<'_>) -> Result<(), Cut> {
+        self.stream.check_known(&self.shared.config.limits)?;
         let Some((place, command)) = Command::find(request.name()) else {
             return self.unknown_command(request);
         };
         self.shared.metrics.count(place);
-        if let Err(line) = self.may(command, request) {
-            if let Some(transaction) = &mut self.transaction {
-                transaction.break_off();
-            }
-            self.answer(|replies| line.write(command.name, replies));
+        if let Err(refusal) = self.may(command, request) {
+            self.refuse_now(command, &refusal);
             return Ok(());
         }
         if self.transaction.is_some() && !ends_transaction(command) {
@@ -366,12 +372,26 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends replies if there are many already, also those that need nothing of the store: of
+    /// what a client asks in a few words it must not make the node keep megabytes.
+    async fn send_many(&mut self) -> Result<(), Cut> {
+        if self.batch.aside_len() >= SEND_BYTES {
+            self.flush().await?;
+        }
+        if self.replies.len() >= SEND_BYTES {
+            self.send().await?;
+        }
+        Ok(())
+    }
+
     async fn send(&mut self) -> Result<(), Cut> {
         if self.replies.is_empty() {
             return Ok(());
         }
         let stall = self.shared.config.limits.write_stall;
-        self.stream.send(self.replies.as_bytes(), stall).await?;
+        self.stream
+            .send(&mut self.replies.as_bytes(), stall)
+            .await?;
         self.replies.clear(KEEP_BYTES);
         Ok(())
     }

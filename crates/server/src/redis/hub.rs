@@ -20,6 +20,8 @@ pub(super) struct Hub {
     watching: watch::Sender<bool>,
     /// Rung when somebody wants it to be.
     wanted: Notify,
+    /// The engine tells nothing any more, or nothing that is true.
+    silent: CancellationToken,
 }
 
 impl Hub {
@@ -30,7 +32,14 @@ impl Hub {
             waiters: Arc::default(),
             watching: watch::Sender::new(false),
             wanted: Notify::new(),
+            silent: CancellationToken::new(),
         }
+    }
+
+    /// Waits until this node tells nothing any more: it was outvoted, or cannot go on. Whoever
+    /// listens or waits is to be cut then, and finds another node.
+    pub async fn silent(&self) {
+        self.silent.cancelled().await;
     }
 
     /// Waits until nothing is missed any more. Whoever listens or waits is in the tables before.
@@ -56,11 +65,21 @@ impl Hub {
         self.waiters.look(keys);
         let messages = touched.messages.iter();
         messages.for_each(|message| self.listeners.tell(message));
+        if touched.messages_missed {
+            self.cut_listeners();
+        }
+    }
+
+    /// Messages were left out, which nobody tells again: whoever listens must know.
+    fn cut_listeners(&self) {
+        tracing::warn!("messages came faster than they could be told: who listens is cut");
+        self.listeners.cut();
     }
 }
 
 /// Follows the engine for those who listen and wait, until `stopping`.
 pub(super) async fn follow(hub: Arc<Hub>, store: Store, stopping: CancellationToken) {
+    let engine = store.engine().clone();
     let follow = async {
         loop {
             hub.wanted.notified().await;
@@ -69,10 +88,15 @@ pub(super) async fn follow(hub: Arc<Hub>, store: Store, stopping: CancellationTo
             }
         }
     };
-    stopping.run_until_cancelled(follow).await;
+    tokio::select! {
+        () = stopping.cancelled() => return,
+        _ = engine.failed() => {}
+        () = follow => {}
+    }
+    hub.silent.cancel();
 }
 
-/// False if the engine has stopped.
+/// False if the engine has stopped, or was outvoted.
 async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
     let mut watch = store.watch();
     hub.watching.send_replace(true);
@@ -83,7 +107,7 @@ async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
             Ok(Some(touched)) => hub.tell(&touched),
             Ok(None) => return false,
             Err(Missed) => {
-                tracing::warn!("what was touched came faster than it could be told");
+                hub.cut_listeners();
                 hub.waiters.look_at_all();
             }
         }
@@ -94,6 +118,47 @@ async fn follow_while_wanted(hub: &Hub, store: &Store) -> bool {
                 return true;
             }
             hub.watching.send_replace(true);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use domain::store::Message;
+
+    use super::*;
+    use crate::redis::listeners::{Mailbox, Place};
+    use crate::redis::resp::Version;
+
+    #[tokio::test]
+    async fn who_listens_is_cut_when_a_message_was_left_out_and_not_for_keys() {
+        let hub = Hub::new();
+        let mailboxes = [Mailbox::new(Version::Two), Mailbox::new(Version::Three)];
+        let name = Bytes::from_static(b"c");
+        for (client, place) in [(1, Place::Channel), (2, Place::Pattern)] {
+            let mailbox = Arc::clone(&mailboxes[client - 1]);
+            let added = hub
+                .listeners
+                .add(place, name.clone(), client as u64, mailbox);
+            assert_eq!(added, Ok(()));
+        }
+        let mut touched = Touched {
+            messages: vec![Message {
+                channel: name.clone(),
+                message: name,
+            }],
+            missed: true,
+            ..Touched::default()
+        };
+        hub.tell(&touched);
+        for mailbox in &mailboxes {
+            assert!(mailbox.filled().await);
+        }
+        touched.messages_missed = true;
+        hub.tell(&touched);
+        for mailbox in &mailboxes {
+            assert!(!mailbox.filled().await);
         }
     }
 }

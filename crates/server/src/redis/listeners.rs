@@ -19,6 +19,14 @@ const MAILBOX_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Channels and patterns that one client may listen on.
 pub(super) const SUBSCRIPTIONS_MAX: usize = 10_000;
 
+/// Channels and patterns of all clients of this node together, each as often as somebody listens on
+/// it: with names of the usual length about 200 MiB.
+const NODE_SUBSCRIPTIONS_MAX: usize = 1_000_000;
+
+/// Different patterns of all clients of this node together: each message is compared with each, and
+/// meanwhile no other is told.
+const NODE_PATTERNS_MAX: usize = 10_000;
+
 /// All who listen on this node.
 #[derive(Default)]
 pub(super) struct Listeners {
@@ -29,6 +37,8 @@ pub(super) struct Listeners {
 struct Places {
     channels: HashMap<Bytes, Mailboxes>,
     patterns: BTreeMap<Bytes, Mailboxes>,
+    /// How many mailboxes there are in both.
+    count: usize,
 }
 
 /// The listeners of a channel or a pattern, by the ids of their connections.
@@ -40,7 +50,7 @@ pub(super) struct Mailbox {
     three: AtomicBool,
     waiting: Mutex<Waiting>,
     filled: Notify,
-    /// Too much waited.
+    /// Something was left out: too much waited, or came at once.
     overflowed: AtomicBool,
 }
 
@@ -66,37 +76,49 @@ impl Listeners {
         places.channels.is_empty() && places.patterns.is_empty()
     }
 
-    /// From now on, this client hears what is told there.
-    pub fn add(&self, place: Place, name: Bytes, client: u64, mailbox: Arc<Mailbox>) {
+    /// From now on, this client hears what is told there; an error if that are too many already.
+    pub fn add(
+        &self,
+        place: Place,
+        name: Bytes,
+        client: u64,
+        mailbox: Arc<Mailbox>,
+    ) -> Result<(), &'static str> {
         let mut places = self.places();
+        if places.count >= NODE_SUBSCRIPTIONS_MAX {
+            return Err("the clients of this node listen on too many channels and patterns");
+        }
+        let many = places.patterns.len() >= NODE_PATTERNS_MAX;
+        if place == Place::Pattern && many && !places.patterns.contains_key(&name) {
+            return Err("the clients of this node listen on too many patterns");
+        }
         let mailboxes = match place {
             Place::Channel => places.channels.entry(name).or_default(),
             Place::Pattern => places.patterns.entry(name).or_default(),
         };
-        mailboxes.insert(client, mailbox);
+        let added = mailboxes.insert(client, mailbox).is_none();
+        places.count += usize::from(added);
+        Ok(())
     }
 
     /// No longer.
     pub fn remove(&self, place: Place, name: &Bytes, client: u64) {
         let mut places = self.places();
-        match place {
-            Place::Channel => {
-                if let Some(mailboxes) = places.channels.get_mut(name) {
-                    mailboxes.remove(&client);
-                    if mailboxes.is_empty() {
-                        places.channels.remove(name);
-                    }
-                }
-            }
-            Place::Pattern => {
-                if let Some(mailboxes) = places.patterns.get_mut(name) {
-                    mailboxes.remove(&client);
-                    if mailboxes.is_empty() {
-                        places.patterns.remove(name);
-                    }
-                }
+        let mailboxes = match place {
+            Place::Channel => places.channels.get_mut(name),
+            Place::Pattern => places.patterns.get_mut(name),
+        };
+        let Some(mailboxes) = mailboxes else {
+            return;
+        };
+        let removed = mailboxes.remove(&client).is_some();
+        if mailboxes.is_empty() {
+            match place {
+                Place::Channel => drop(places.channels.remove(name)),
+                Place::Pattern => drop(places.patterns.remove(name)),
             }
         }
+        places.count -= usize::from(removed);
     }
 
     /// How many hear what is told on a channel, each counted as often as it hears it.
@@ -123,6 +145,13 @@ impl Listeners {
                 Envelope::new(&head, &message.message).put_into(mailboxes);
             }
         }
+    }
+
+    /// Has all who listen cut: something was left out.
+    pub fn cut(&self) {
+        let places = self.places();
+        let mailboxes = places.channels.values().chain(places.patterns.values());
+        mailboxes.flatten().for_each(|(_, mailbox)| mailbox.cut());
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -197,16 +226,23 @@ impl Mailbox {
     fn put(&self, message: Bytes) {
         let mut waiting = self.waiting();
         if waiting.bytes + message.len() > MAILBOX_MAX_BYTES {
-            self.overflowed.store(true, Ordering::Release);
-        } else {
-            waiting.bytes += message.len();
-            waiting.messages.push_back(message);
+            drop(waiting);
+            return self.cut();
         }
+        waiting.bytes += message.len();
+        waiting.messages.push_back(message);
         drop(waiting);
         self.filled.notify_one();
     }
 
-    /// Waits until there is something; false if there was too much, and the client is to be cut.
+    /// A message was left out: the client is to be cut.
+    fn cut(&self) {
+        self.overflowed.store(true, Ordering::Release);
+        self.filled.notify_one();
+    }
+
+    /// Waits until there is something; false if something was left out, and the client is to be
+    /// cut.
     pub async fn filled(&self) -> bool {
         loop {
             if self.overflowed.load(Ordering::Acquire) {

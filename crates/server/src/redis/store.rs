@@ -72,7 +72,8 @@ impl Store {
         request: Option<RequestId>,
     ) -> Result<(Written, u64), NotWritten> {
         let proposal = Proposal {
-            actor: Actor::Anonymous,
+            // An id is for this door's own retries: a client of Redis has none to try again with.
+            actor: Actor::Door,
             request,
             action: Action::Store {
                 conditions,

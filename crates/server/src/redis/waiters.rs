@@ -8,28 +8,40 @@
 //! ```
 //!
 //! A waiting client is a row in a table: it holds no thread and no task of its own. Taking an item
-//! is a write: it is acknowledged like any other, and only then sent to the client. An item whose
-//! client has gone in the meantime is put back where it was. What stays is the gap that Redis has
-//! too: an item that was sent into a connection which breaks before the client has read it.
+//! is a write: it is acknowledged like any other, and only then sent to the client. On its way it
+//! is a [`Parcel`]: if the client turns out to have gone before a byte of it was sent, it is put
+//! back at the end that it came from. What stays is the gap that Redis has too: an item that was
+//! sent, or begun to be sent, into a connection which breaks before the client has read it.
+//!
+//! A node that stops takes nothing more, and waits until what it has taken is sent or put back.
 
+mod parcel;
 mod pump;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use domain::store::{Answer, Write};
+use domain::store::Write;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
+pub(super) use parcel::Parcel;
+use parcel::Returned;
 pub(super) use pump::run;
 
+use super::connection::Presence;
 use super::store::Line;
+
+/// How often a client tries to leave for which an item is being taken.
+const LEAVE_POLL: Duration = Duration::from_millis(20);
 
 /// Clients that wait on this node, and the keys that may bring what they wait for.
 #[derive(Default)]
 pub(super) struct Waiters {
     queue: Mutex<Queue>,
-    /// Rung when a key is dirty.
+    /// Rung when a key is dirty, and when a parcel is off the way.
     dirty: Notify,
 }
 
@@ -44,6 +56,12 @@ struct Queue {
     dirty: HashSet<Bytes>,
     /// Those who only want to know that a key was touched.
     readers: HashMap<Bytes, HashMap<u64, Arc<Notify>>>,
+    /// Parcels on their way: one for each waiting client at most.
+    on_the_way: usize,
+    /// What was in parcels whose clients have gone.
+    returned: Vec<Returned>,
+    /// The node stops: nobody waits any longer.
+    closed: bool,
 }
 
 /// Somebody who waits for an item of their own.
@@ -51,11 +69,11 @@ struct Waiter {
     write: Write,
     keys: Vec<Bytes>,
     answer: oneshot::Sender<Popped>,
+    client: Presence,
 }
 
-/// What a waiting client gets, with the log index of the command that took it; or why it will get
-/// nothing.
-pub(super) type Popped = Result<(Answer, u64), Line>;
+/// What a waiting client gets, or why it will get nothing.
+pub(super) type Popped = Result<Parcel, Line>;
 
 /// A place in the queue.
 pub(super) struct Ticket {
@@ -80,7 +98,7 @@ impl Waiters {
     }
 
     /// Takes a place at the end of the queue. Nothing is looked for before [`Waiters::look`].
-    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>) -> Ticket {
+    pub fn queue_up(self: &Arc<Self>, write: Write, keys: Vec<Bytes>, client: Presence) -> Ticket {
         let (sender, answer) = oneshot::channel();
         let mut queue = self.queue();
         queue.last += 1;
@@ -89,6 +107,7 @@ impl Waiters {
             write,
             keys,
             answer: sender,
+            client,
         };
         queue.insert(number, waiter);
         drop(queue);
@@ -147,8 +166,19 @@ impl Waiters {
     }
 }
 
+impl Waiter {
+    /// Nobody is there for an answer any more.
+    fn has_gone(&self) -> bool {
+        self.answer.is_closed() || self.client.has_gone()
+    }
+}
+
 impl Queue {
     fn insert(&mut self, number: u64, waiter: Waiter) {
+        if self.closed {
+            // Whoever waits for the answer is told that there will be none.
+            return;
+        }
         for key in &waiter.keys {
             self.by_key.entry(key.clone()).or_default().insert(number);
         }
@@ -167,6 +197,12 @@ impl Queue {
             }
         }
         Some(waiter)
+    }
+
+    /// Takes whoever waits longest for a key out of the queue.
+    fn remove_first(&mut self, key: &Bytes) -> Option<(u64, Waiter)> {
+        let number = *self.by_key.get(key)?.first()?;
+        Some((number, self.remove(number)?))
     }
 
     fn touch(&mut self, key: &Bytes) {
@@ -197,8 +233,19 @@ impl Ticket {
         answer.unwrap_or_else(|_| Err("CLUSTERDOWN the node is stopping".into()))
     }
 
-    /// Leaves the queue. False if an item is being taken already: it is the client's.
-    pub fn leave(&self) -> bool {
+    /// Leaves the queue; unless an item is being taken for the client already: then that.
+    pub async fn last_answer(&mut self) -> Option<Popped> {
+        while !self.leave() {
+            // Who gets nothing in the end is back in the queue.
+            if let Ok(answer) = timeout(LEAVE_POLL, self.answered()).await {
+                return Some(answer);
+            }
+        }
+        None
+    }
+
+    /// False if an item is being taken already.
+    fn leave(&self) -> bool {
         self.waiters.queue().remove(self.number).is_some()
     }
 }

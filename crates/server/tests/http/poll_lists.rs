@@ -169,3 +169,27 @@ async fn what_is_no_list_stops_the_counting_and_loses_nothing() {
     .await;
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_is_never_empty_does_not_keep_the_others_waiting() {
+    let site = Site::start().await;
+    let ana = site.member("ana").await;
+    let busy = poll(&site, &ana, "busy").await;
+    let other = poll(&site, &ana, "other").await;
+    let many: Vec<String> = (0..2_000).map(|n| vote(&n.to_string(), "a")).collect();
+    push(&site, "busy", &many).await;
+    push(&site, "busy", &many).await;
+    until("the busy list is being counted", || async {
+        tally(&site, busy).await.0 > 0
+    })
+    .await;
+    push(&site, "other", &[vote("ana", "b")]).await;
+    until("the other poll has its turn", || async {
+        if items(&site, "busy").await.len() < 2_000 {
+            push(&site, "busy", &many).await;
+        }
+        tally(&site, other).await == (0, 1)
+    })
+    .await;
+    site.stop().await;
+}

@@ -25,7 +25,7 @@ pub struct Node {
     pub engine: Engine,
     shutdown: CancellationToken,
     served: JoinHandle<std::io::Result<()>>,
-    _data: TempDir,
+    data: TempDir,
 }
 
 /// A configuration with little patience: what must end ends soon.
@@ -116,7 +116,7 @@ impl Node {
             engine,
             shutdown,
             served: tokio::spawn(served),
-            _data: data,
+            data,
         }
     }
 
@@ -129,6 +129,15 @@ impl Node {
 
     pub async fn client(&self) -> Client {
         Client::connect(self.address).await
+    }
+
+    /// Changes this node's state behind its back.
+    pub fn tamper(&self, sql: &str) {
+        let name = &self.engine.status().node;
+        let state = self.data.path().join(&**name).join("state.db");
+        let other = rusqlite::Connection::open(state).unwrap();
+        other.busy_timeout(PATIENCE).unwrap();
+        other.execute(sql, []).unwrap();
     }
 
     /// The newest index of the log that this node has applied.
@@ -242,19 +251,24 @@ impl Client {
     }
 
     pub async fn reply(&mut self) -> Reply {
-        let reading = async {
-            loop {
-                if let Some((reply, length)) = read(&self.received) {
-                    self.received.drain(..length);
-                    return reply;
-                }
-                let count = self.stream.read_buf(&mut self.received).await.unwrap();
-                assert!(count > 0, "closed after {:?}", self.received);
+        let reading = tokio::time::timeout(PATIENCE, self.reply_or_end());
+        let reply = reading.await.expect("a reply");
+        reply.unwrap_or_else(|| panic!("closed after {} bytes of it", self.received.len()))
+    }
+
+    /// A reply, however long it takes; `None` if the connection ends before all of it has come.
+    /// Cancelled, it loses nothing.
+    pub async fn reply_or_end(&mut self) -> Option<Reply> {
+        loop {
+            if let Some((reply, length)) = read(&self.received) {
+                self.received.drain(..length);
+                return Some(reply);
             }
-        };
-        tokio::time::timeout(PATIENCE, reading)
-            .await
-            .expect("a reply")
+            match self.stream.read_buf(&mut self.received).await {
+                Ok(1..) => {}
+                Ok(0) | Err(_) => return None,
+            }
+        }
     }
 
     /// Everything that comes until the node closes the connection.

@@ -4,6 +4,7 @@
 
 mod blocking;
 mod harness;
+mod leaving;
 mod limits;
 mod messages;
 mod node;

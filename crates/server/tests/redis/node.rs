@@ -1,6 +1,7 @@
 //! What a node tells of itself, and when it cannot serve.
 
-use crate::harness::{Node, PATIENCE, Reply, bulk};
+use crate::blocking::wait_for_blocked;
+use crate::harness::{Client, Node, PATIENCE, Reply, bulk, line};
 
 fn text(reply: Reply) -> String {
     match reply {
@@ -99,4 +100,69 @@ async fn without_a_majority_reads_go_on_and_writes_are_refused() {
     assert_eq!(client.ask("PING").await, Reply::Simple("PONG".to_owned()));
     assert!(matches!(client.ask("GET k").await, Reply::Bulk(_)));
     first.stop().await;
+}
+
+/// Clients that listen and wait, which a node that must not be believed ends.
+async fn who_hear(node: &Node) -> Vec<Client> {
+    let mut clients = Vec::new();
+    for words in ["SUBSCRIBE c", "PSUBSCRIBE *"] {
+        let mut client = node.client().await;
+        client.ask(words).await;
+        clients.push(client);
+    }
+    for words in ["BLPOP l 0", "XREAD BLOCK 0 STREAMS j $"] {
+        let mut client = node.client().await;
+        client.send(&line(words)).await;
+        clients.push(client);
+    }
+    wait_for_blocked(node, 2).await;
+    clients
+}
+
+async fn all_end(clients: Vec<Client>) {
+    for mut client in clients {
+        assert_eq!(client.rest().await, "");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_cannot_go_on_cuts_those_who_listen_and_wait() {
+    let node = Node::start().await;
+    let clients = who_hear(&node).await;
+    let mut client = node.client().await;
+    // Only commits, which come behind the answers, write this table.
+    node.tamper("DROP TABLE engine");
+    client.ask("SET k v").await;
+    all_end(clients).await;
+    let told = client.fail("GET k").await;
+    assert!(told.starts_with("CLUSTERDOWN "), "{told}");
+    // Nobody is told any more that it listens.
+    let mut late = node.client().await;
+    late.send(&line("SUBSCRIBE c")).await;
+    assert_eq!(late.rest().await, "");
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outvoted_node_cuts_those_who_listen_and_wait() {
+    let nodes = Node::three().await;
+    let clients = who_hear(&nodes[1]).await;
+    let mut elsewhere = nodes[2].client().await;
+    elsewhere.ask("SUBSCRIBE c").await;
+    nodes[1].tamper("DELETE FROM accounts");
+    // Where there is an administrator a second one is refused.
+    let bootstrap = domain::Proposal {
+        actor: domain::Actor::System,
+        request: None,
+        action: domain::Action::Bootstrap {
+            password_hash: "$test$".to_owned(),
+        },
+    };
+    nodes[0].engine.write(bootstrap).await.unwrap();
+    all_end(clients).await;
+    nodes[0].client().await.ask("PUBLISH c hi").await;
+    assert!(matches!(elsewhere.reply().await, Reply::Array(_)));
+    for node in nodes {
+        node.stop().await;
+    }
 }

@@ -144,15 +144,34 @@ fn in_order(reply: Reply, command: &str) -> Reply {
     }
 }
 
-/// The conversation with what Redis answered: each request at the start of a line, and its reply
-/// in version 2 of the protocol below it.
-const CONVERSATION: &str = include_str!("conversation.txt");
+/// Conversations with what Redis answered: each request at the start of a line, and its reply in
+/// version 2 of the protocol below it.
+const CONVERSATIONS: [(&str, &str); 2] = [
+    ("conversation.txt", include_str!("conversation.txt")),
+    ("edges.txt", include_str!("edges.txt")),
+];
 
-/// The requests of the conversation.
-fn requests() -> impl Iterator<Item = &'static str> {
-    CONVERSATION
+/// The requests of a conversation.
+fn requests(conversation: &str) -> impl Iterator<Item = &str> {
+    conversation
         .lines()
         .filter(|line| !line.starts_with(['#', ' ']))
+}
+
+/// A conversation as it goes with whoever is at the other end.
+async fn said(client: &mut Client, conversation: &str) -> String {
+    let mut said = String::new();
+    for request in conversation.lines().filter(|line| !line.starts_with(' ')) {
+        said.push_str(request);
+        said.push('\n');
+        if !request.starts_with('#') {
+            client.send(&line(request)).await;
+            let reply = sorted(client.reply().await, request);
+            said.push_str(format!("    {reply:?}").trim_end());
+            said.push('\n');
+        }
+    }
+    said
 }
 
 /// Where there is no Redis to be asked, what it answered once is known. With
@@ -162,58 +181,40 @@ async fn every_command_answers_as_redis_once_did() {
     if std::env::var("CONSORCIO_REDIS_RECORD").is_ok() {
         return record().await;
     }
-    let node = Node::start().await;
-    let mut client = node.client().await;
-    let mut said = String::new();
-    for line in CONVERSATION.lines() {
-        if !line.starts_with(' ') {
-            said.push_str(line);
-            said.push('\n');
+    for (_, conversation) in CONVERSATIONS {
+        let node = Node::start().await;
+        let said = said(&mut node.client().await, conversation).await;
+        let mut request = "";
+        for (said, expected) in said.lines().zip(conversation.lines()) {
+            if !expected.starts_with(' ') {
+                request = expected;
+            }
+            assert_eq!(said, expected, "{request}");
         }
-        if !line.starts_with(['#', ' ']) {
-            client.send(&crate::harness::line(line)).await;
-            let reply = sorted(client.reply().await, line);
-            said.push_str(format!("    {reply:?}").trim_end());
-            said.push('\n');
-        }
+        node.stop().await;
     }
-    let (said, expected) = (said.lines(), CONVERSATION.lines());
-    let mut request = "";
-    for (said, expected) in said.zip(expected) {
-        if !expected.starts_with(' ') {
-            request = expected;
-        }
-        assert_eq!(said, expected, "{request}");
-    }
-    node.stop().await;
 }
 
 async fn record() {
-    let redis = Redis::start().await.expect("a Redis to be asked");
-    let mut client = Client::connect(redis.address).await;
-    let mut said = String::new();
-    for line in CONVERSATION.lines().filter(|line| !line.starts_with(' ')) {
-        said.push_str(line);
-        said.push('\n');
-        if !line.starts_with('#') {
-            client.send(&crate::harness::line(line)).await;
-            let reply = sorted(client.reply().await, line);
-            said.push_str(format!("    {reply:?}").trim_end());
-            said.push('\n');
-        }
+    for (name, conversation) in CONVERSATIONS {
+        let redis = Redis::start().await.expect("a Redis to be asked");
+        let said = said(&mut Client::connect(redis.address).await, conversation).await;
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis");
+        std::fs::write(format!("{folder}/{name}"), said).unwrap();
     }
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/redis/conversation.txt");
-    std::fs::write(path, said).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_answers_as_redis_does() {
-    for version in ["HELLO 2", "HELLO 3"] {
+    for (version, (_, conversation)) in ["HELLO 2", "HELLO 3"]
+        .into_iter()
+        .flat_map(|version| CONVERSATIONS.map(|conversation| (version, conversation)))
+    {
         let Some(mut pair) = Pair::start(version).await else {
             return;
         };
         let mut differences = Vec::new();
-        for words in requests() {
+        for words in requests(conversation) {
             let (theirs, ours) = pair.say(words).await;
             if ours != theirs {
                 differences.push(format!("{words}: {ours:?}, Redis has {theirs:?}"));
@@ -222,6 +223,50 @@ async fn every_command_answers_as_redis_does() {
         assert!(differences.is_empty(), "{version}: {differences:#?}");
         pair.stop().await;
     }
+}
+
+/// Bytes as no library sends them: lines of words, and frames that are broken.
+const RAW: &[&[u8]] = &[
+    b"set k v\r\nget k\r\n",
+    b"SET k \"a b\"\nGET k\n",
+    b"set k '\\'' \r\nget k\r\n",
+    b"set k \"\\x41\\n\\q\"\r\nget k\r\n",
+    b"   \r\n\r\n\n  echo   hi  \r\n",
+    b"echo \"a\"b\r\necho c\r\n",
+    b"echo 'a\r\necho c\r\n",
+    b"get\r\n",
+    b"*0\r\n*-1\r\n*-10\r\necho a\r\n",
+    b"*1\r\n$4\r\nPING\r\n",
+    b"*2147483648\r\n",
+    b"*9223372036854775808\r\n",
+    b"*x\r\n",
+    b"*1\r\n$-1\r\n",
+    b"*1\r\n$-2147483649\r\n",
+    b"*1\r\n$9223372036854775807\r\n",
+    b"*1\r\n$x\r\n",
+    b"*2\r\n$4\r\nECHO\r\n:1\r\n",
+    b"*2\r\n$4\r\nECHO\r\n$0\r\n\r\n",
+];
+
+/// What comes back for some bytes, with a PING and the end behind them.
+async fn answer_to(address: std::net::SocketAddr, bytes: &[u8]) -> String {
+    let mut client = Client::connect(address).await;
+    client.send(&[bytes, b"PING\r\nQUIT\r\n"].concat()).await;
+    client.rest().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn raw_bytes_are_answered_as_redis_answers_them() {
+    let Some(redis) = Redis::start().await else {
+        return;
+    };
+    let node = Node::start().await;
+    for bytes in RAW {
+        let theirs = answer_to(redis.address, bytes).await;
+        let ours = answer_to(node.address, bytes).await;
+        assert_eq!(ours, theirs, "{:?}", String::from_utf8_lossy(bytes));
+    }
+    node.stop().await;
 }
 
 /// Requests in which `K` is one of few keys, `V` a value, `I` a small integer, `N` any integer, `F`

@@ -1,6 +1,8 @@
 //! AUTH, where it is required and where it is not.
 
-use crate::harness::{Client, Node, PASSWORD, Reply, bulk, encode, guarded, ok, simple};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Client, Node, PASSWORD, PATIENCE, Reply, bulk, encode, guarded, ok, simple};
 
 async fn auth(client: &mut Client, name: &str, password: &str) -> Reply {
     client.ask_words(&["AUTH", name, password]).await
@@ -75,6 +77,44 @@ async fn a_stranger_may_not_say_much_nor_take_long() {
         .ask_words(&[b"SET".to_vec(), b"k".to_vec(), large])
         .await;
     assert_eq!(told, ok());
+    node.stop().await;
+}
+
+/// Whoever must sign in has one deadline for it, however much is said meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_does_not_get_more_time_by_talking() {
+    let mut config = crate::harness::hasty();
+    config.password_required = true;
+    let limit = config.limits.request;
+    let node = Node::with(config).await;
+    for words in ["PING", "RESET", "AUTH nobody wrong", "HELLO 3"] {
+        let mut client = node.client().await;
+        let begun = Instant::now();
+        let talk = async {
+            loop {
+                client.send(&crate::harness::line(words)).await;
+                if client.reply_or_end().await.is_none() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, talk).await.expect(words);
+        assert!(begun.elapsed() >= limit, "{words}");
+    }
+    // Nor by never pausing, nor with all the words in one piece.
+    let mut loud = node.client().await;
+    let pings = crate::harness::line("PING").repeat(1_000);
+    let (mut from, mut to) = loud.stream.split();
+    let talk = async {
+        while tokio::io::AsyncWriteExt::write_all(&mut to, &pings)
+            .await
+            .is_ok()
+        {}
+    };
+    let listen = async { tokio::io::copy(&mut from, &mut tokio::io::sink()).await };
+    let both = async { tokio::join!(talk, listen) };
+    let _ = tokio::time::timeout(PATIENCE, both).await.unwrap();
     node.stop().await;
 }
 

@@ -101,6 +101,13 @@ impl<'a> Arguments<'a> {
         Ok(bytes)
     }
 
+    /// The next one as a glob or the name of a channel, to be kept.
+    pub fn pattern(&mut self) -> Parsed<Bytes> {
+        let pattern = self.bytes()?;
+        check_pattern(&pattern)?;
+        Ok(pattern)
+    }
+
     /// The next one as an integer.
     pub fn integer(&mut self) -> Parsed<i64> {
         parse_integer(self.word()?).ok_or(Refusal::NotInteger)
@@ -167,6 +174,20 @@ impl<'a> Arguments<'a> {
             return Err(Refusal::because("timeout is out of range"));
         }
         Ok((seconds > 0.0).then(|| std::time::Duration::from_secs_f64(seconds)))
+    }
+}
+
+/// A glob, or the name of a channel, has at most as many bytes as a key, with which globs are
+/// compared: that takes as many steps at the worst as the product of both lengths.
+pub(crate) const PATTERN_MAX_BYTES: usize = domain::store::KEY_MAX_BYTES;
+
+/// Refuses a glob, or the name of a channel, that is too long.
+pub(crate) fn check_pattern(pattern: &[u8]) -> Parsed<()> {
+    match pattern.len() <= PATTERN_MAX_BYTES {
+        true => Ok(()),
+        false => Err(Refusal::Because(
+            format!("a pattern or channel has at most {PATTERN_MAX_BYTES} bytes").into(),
+        )),
     }
 }
 

@@ -164,7 +164,7 @@ pub(super) fn flush(mut words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Sha
 
 pub(super) fn keys(mut words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Shape> {
     step.read(Read::Keys {
-        pattern: words.bytes()?,
+        pattern: words.pattern()?,
     });
     Ok(Shape::Plain)
 }
@@ -230,7 +230,7 @@ impl<'a> ScanOptions<'a> {
         };
         while words.left() > 0 {
             if words.take("MATCH") {
-                options.pattern = Some(words.bytes()?);
+                options.pattern = Some(words.pattern()?);
             } else if words.take("COUNT") {
                 let count = words.integer()?;
                 if count < 1 {

@@ -58,7 +58,8 @@ pub(super) fn spop(mut words: Arguments<'_>, step: &mut Step<'_>) -> Parsed<Shap
     let key = words.bytes()?;
     let count = match words.left() {
         0 => None,
-        _ => Some(words.count()?),
+        // Whatever is wrong with it, Redis says so.
+        _ => Some(words.count().map_err(|_| Refusal::NotPositive)?),
     };
     words.end()?;
     step.write(Write::SetPop { key, count });
@@ -81,6 +82,12 @@ pub(super) fn srandmember(mut words: Arguments<'_>, step: &mut Step<'_>) -> Pars
         let at = random()?;
         step.read(Read::SetRandom { key, at, count });
         return Ok(Shape::Plain);
+    }
+    if count == i64::MIN {
+        return Err(Refusal::because(
+            "value is out of range, value must between -9223372036854775807 and \
+             9223372036854775807",
+        ));
     }
     // A negative count draws that many times, each from all members.
     if count.unsigned_abs() > DRAWN_MAX {

@@ -74,6 +74,11 @@ impl Batch {
             && self.bytes + bytes + operations * OPERATION_BYTES <= COMMAND_MAX_BYTES
     }
 
+    /// Bytes of the replies that are written aside.
+    pub fn aside_len(&self) -> usize {
+        self.aside.len()
+    }
+
     /// Adds what a request asks.
     pub fn ask(&mut self, asked: Asked, operations: &mut Vec<Operation>, bytes: usize) {
         self.bytes += bytes + asked.count * OPERATION_BYTES;

@@ -6,13 +6,14 @@ use std::time::Duration;
 use domain::store::{Answer, Read, StoreReply, Write};
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::{Connection, Cut};
+use super::{Connection, Cut, KEEP_BYTES};
 use crate::redis::Shared;
 use crate::redis::commands::{
     After, Arguments, Blocking, Command, Entries, Refusal, Shape, Wanted, milliseconds,
 };
 use crate::redis::resp::Request;
 use crate::redis::store::Line;
+use crate::redis::waiters::Parcel;
 
 /// How often is looked how far the other nodes have come, which they tell four times a second.
 const NODES_POLL: Duration = Duration::from_millis(50);
@@ -58,6 +59,7 @@ impl Connection {
             () = over => Ok(Came::TimedOut),
             cut = self.stream.ended() => Err(cut),
             () = self.stopping.cancelled() => Err(Cut::Stopping),
+            () = self.shared.hub.silent() => Err(Cut::Silent),
         }
     }
 
@@ -84,26 +86,59 @@ impl Connection {
             }
         }
         let hub = std::sync::Arc::clone(&self.shared.hub);
-        let mut ticket = hub.waiters.queue_up(write, keys.clone());
+        let mut ticket = hub
+            .waiters
+            .queue_up(write, keys.clone(), self.stream.presence());
         let _blocked = self.shared.metrics.block();
         let served = async {
             hub.watched().await;
             hub.waiters.look(&keys);
             ticket.answered().await
         };
-        let popped = match self.wait_for(until, served).await? {
-            Came::Yes(popped) => popped,
-            Came::TimedOut if ticket.leave() => Ok((Ok(StoreReply::Nil), 0)),
-            // An item is on its way to this client and nobody else.
-            Came::TimedOut => ticket.answered().await,
+        let came = self.wait_for(until, served).await;
+        let popped = match came {
+            Ok(Came::Yes(popped)) => Some(popped),
+            Ok(Came::TimedOut) => ticket.last_answer().await,
+            // What is being taken for this client it gets before it is cut.
+            Err(cut @ (Cut::Stopping | Cut::Silent)) => match ticket.last_answer().await {
+                Some(popped) => Some(popped),
+                None => return Err(cut),
+            },
+            Err(cut) => return Err(cut),
+        };
+        let Some(popped) = popped else {
+            shape.write_answer(command.name, Ok(StoreReply::Nil), &mut self.replies);
+            return Ok(());
         };
         match popped {
-            Ok((answer, index)) => {
-                self.written = self.written.max(index);
-                shape.write_answer(command.name, answer, &mut self.replies);
+            Ok(parcel) => {
+                self.written = self.written.max(parcel.index);
+                shape.write_answer(command.name, parcel.answer(), &mut self.replies);
+                self.deliver(parcel).await
             }
-            Err(line) => self.replies.error(line.as_bytes()),
+            // Nothing was taken for a client that has gone, and it needs not be told.
+            Err(_) if self.stream.has_gone() => Err(Cut::Left),
+            Err(line) => {
+                self.replies.error(line.as_bytes());
+                Ok(())
+            }
         }
+    }
+
+    /// Sends a reply with what was taken for this client. It goes back if the client has gone
+    /// before a byte of it was sent; afterwards nobody knows what it has read.
+    async fn deliver(&mut self, parcel: Parcel) -> Result<(), Cut> {
+        if self.stream.has_gone() {
+            return Err(Cut::Left);
+        }
+        let stall = self.shared.config.limits.write_stall;
+        let mut left = self.replies.as_bytes();
+        let sent = self.stream.send(&mut left, stall).await;
+        if left.len() < self.replies.len() {
+            parcel.sent();
+        }
+        sent?;
+        self.replies.clear(KEEP_BYTES);
         Ok(())
     }
 

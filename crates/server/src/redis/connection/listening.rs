@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Connection, Cut};
-use crate::redis::commands::{Arguments, Own};
+use crate::redis::commands::{Arguments, Own, Parsed, Refusal, check_pattern};
 use crate::redis::hub::Hub;
 use crate::redis::listeners::{Mailbox, Place, SUBSCRIPTIONS_MAX};
 use crate::redis::resp::{Replies, Request, Version};
@@ -67,14 +67,23 @@ impl Listening {
         }
     }
 
-    fn add(&mut self, place: Place, name: &Bytes, version: Version) {
-        let mailbox = self.mailbox.get_or_insert_with(|| Mailbox::new(version));
-        let mailbox = Arc::clone(mailbox);
-        if self.names(place).insert(name.clone()) {
-            self.hub
-                .listeners
-                .add(place, name.clone(), self.client, mailbox);
+    fn add(&mut self, place: Place, name: &Bytes, version: Version) -> Parsed<()> {
+        check_pattern(name)?;
+        if self.names(place).contains(name) {
+            return Ok(());
         }
+        if self.count() >= SUBSCRIPTIONS_MAX {
+            return Err(Refusal::Because(
+                format!("at most {SUBSCRIPTIONS_MAX} channels and patterns for a client").into(),
+            ));
+        }
+        let mailbox = self.mailbox.get_or_insert_with(|| Mailbox::new(version));
+        let (listeners, mailbox) = (&self.hub.listeners, Arc::clone(mailbox));
+        listeners
+            .add(place, name.clone(), self.client, mailbox)
+            .map_err(Refusal::because)?;
+        self.names(place).insert(name.clone());
+        Ok(())
     }
 
     fn remove(&mut self, place: Place, name: &Bytes) {
@@ -109,16 +118,14 @@ impl Connection {
         for name in Arguments::of(request).rest() {
             // What was read is not kept alive for a name.
             let name = Bytes::copy_from_slice(&name);
-            if self.listening.count() >= SUBSCRIPTIONS_MAX {
-                self.replies.error(format!(
-                    "ERR at most {SUBSCRIPTIONS_MAX} channels and patterns for a client"
-                ));
+            if let Err(refusal) = self.listening.add(place, &name, self.replies.version) {
+                refusal.write(word, &mut self.replies);
                 continue;
             }
-            self.listening.add(place, &name, self.replies.version);
             tokio::select! {
                 biased;
                 () = self.stopping.cancelled() => return Err(Cut::Stopping),
+                () = self.shared.hub.silent() => return Err(Cut::Silent),
                 () = self.shared.hub.watched() => {}
             }
             self.tell(word, Some(&name));

@@ -1,5 +1,7 @@
 //! AUTH, HELLO and RESET: who the client is, and what it speaks.
 
+use std::time::Duration;
+
 use tokio::time::timeout;
 
 use super::{Connection, Cut};
@@ -42,7 +44,7 @@ impl Connection {
             Ok(account) => {
                 self.client.account = Some(account);
                 self.unknown = false;
-                self.stream.set_unknown(false);
+                self.stream.set_known();
                 Ok(())
             }
             Err(trouble) => Err(match trouble.kind {
@@ -60,7 +62,8 @@ impl Connection {
     /// A pool of connections says all its passwords at once, and takes a refusal for the end: each
     /// waits for its turn.
     async fn authenticate(&self, name: &str, password: &str) -> Result<String, Trouble> {
-        let patience = self.shared.config.limits.sign_in_patience;
+        let left = self.stream.time_left().unwrap_or(Duration::MAX);
+        let patience = self.shared.config.limits.sign_in_patience.min(left);
         let address = self.client.peer.ip();
         let in_turn = async {
             let _turn = self.shared.signing_in.acquire().await;
@@ -121,7 +124,9 @@ impl Connection {
         self.count_listening();
         self.client.reset();
         self.unknown = self.shared.config.password_required;
-        self.stream.set_unknown(self.unknown);
+        if self.unknown {
+            self.stream.set_unknown(&self.shared.config.limits);
+        }
         self.replies.version = Version::Two;
         self.replies.simple("RESET");
     }

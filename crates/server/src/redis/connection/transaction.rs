@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use domain::store::{
-    Answer, CONDITIONS_MAX, Condition, OPERATIONS_MAX, Operation, Read, StoreReply,
+    Answer, CONDITIONS_MAX, Condition, OPERATIONS_MAX, Operation, Read, StoreError, StoreReply,
 };
 
 use super::batch::{Asked, reads};
@@ -15,6 +15,10 @@ use crate::redis::store::{Line, Written};
 
 /// Bytes of a transaction: as of any command.
 const TRANSACTION_MAX_BYTES: usize = 900 * 1024;
+
+/// Bytes of the reply to EXEC after which what this node answers itself finds no room: as many as
+/// the answers of the store have at most. A few words ask for all that `COMMAND DOCS` tells.
+const REPLY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// What was queued since MULTI.
 #[derive(Default)]
@@ -32,6 +36,8 @@ enum Queued {
     Asked(Asked),
     /// This node answers it.
     Here(&'static Command, Handler, Requests),
+    /// Nothing is left to do: EXEC forgets the watched keys in any case.
+    Unwatch,
 }
 
 impl Transaction {
@@ -79,6 +85,22 @@ impl Connection {
         self.transaction.take()
     }
 
+    /// Refuses what a client may not ask now; a transaction that has begun does nothing then.
+    pub(super) fn refuse_now(&mut self, command: &Command, refusal: &Refusal) {
+        if command.name == "exec" && *refusal == Refusal::Arity {
+            // With its words wrong it is the end of the transaction even so.
+            self.end_transaction();
+            self.watched.clear();
+            let line = "EXECABORT Transaction discarded because of: wrong number of arguments for \
+                        'exec' command";
+            return self.answer(|replies| replies.error(line));
+        }
+        if let Some(transaction) = &mut self.transaction {
+            transaction.break_off();
+        }
+        self.refuse(command, refusal);
+    }
+
     /// Queues a request until EXEC.
     pub(super) fn queue(&mut self, command: &'static Command, request: Request<'_>) {
         let copy = Requests::copy_of(request);
@@ -120,6 +142,7 @@ impl Connection {
                 let request = Requests::copy_of(request);
                 return Ok(Queued::Here(command, handler, request));
             }
+            Run::Own(Own::Unwatch) => return Ok(Queued::Unwatch),
             Run::Own(_) => {
                 let line = "Command not allowed inside a transaction";
                 return Err(Refusal::because(line));
@@ -203,6 +226,7 @@ impl Connection {
         for queued in queued {
             match queued {
                 Queued::Asked(asked) => asked.write(&mut answers, &mut self.replies),
+                Queued::Unwatch => self.replies.ok(),
                 Queued::Here(command, handler, request) => {
                     let mut here = Here {
                         client: &mut self.client,
@@ -211,6 +235,10 @@ impl Connection {
                     let Some(request) = request.get(0) else {
                         continue;
                     };
+                    if self.replies.len() > REPLY_MAX_BYTES {
+                        write_error(StoreError::TooLarge, command.name, &mut self.replies);
+                        continue;
+                    }
                     if let Err(refusal) = handler(&mut here, request, &mut self.replies) {
                         refusal.write(command.name, &mut self.replies);
                     }

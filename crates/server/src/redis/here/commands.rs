@@ -11,7 +11,8 @@ pub(crate) fn command(_: &mut Here<'_>, request: Request<'_>, replies: &mut Repl
         replies.array(COMMANDS.len());
         COMMANDS.iter().for_each(|command| write(command, replies));
     } else if words.take("COUNT") {
-        words.end().map_err(|_| Refusal::Arity)?;
+        let line = "wrong number of arguments for 'command|count' command";
+        words.end().map_err(|_| Refusal::because(line))?;
         replies.integer(i64::try_from(COMMANDS.len()).unwrap_or(i64::MAX));
     } else if words.take("INFO") {
         infos(words, replies);

@@ -5,7 +5,7 @@ use domain::store::matches;
 
 use super::Here;
 use super::client::{unknown_part, write_help};
-use crate::redis::commands::{Arguments, Parsed, Refusal};
+use crate::redis::commands::{Arguments, Parsed, Refusal, check_pattern};
 use crate::redis::resp::{BULK_MAX_BYTES, Replies, Request};
 
 pub(crate) fn config(
@@ -19,7 +19,7 @@ pub(crate) fn config(
             let line = "wrong number of arguments for 'config|get' command";
             return Err(Refusal::because(line));
         }
-        get(here, words, replies);
+        get(here, words, replies)?;
     } else if words.take("HELP") {
         write_help("CONFIG", &["get", "help"], replies);
     } else if words.take("SET") || words.take("REWRITE") || words.take("RESETSTAT") {
@@ -32,10 +32,11 @@ pub(crate) fn config(
     Ok(())
 }
 
-fn get(here: &Here<'_>, mut words: Arguments<'_>, replies: &mut Replies) {
+fn get(here: &Here<'_>, mut words: Arguments<'_>, replies: &mut Replies) -> Parsed<()> {
     let known = known(here);
     let mut wanted = vec![false; known.len()];
     while let Some(pattern) = words.next() {
+        check_pattern(pattern)?;
         let pattern = pattern.to_ascii_lowercase();
         for (wanted, (name, _)) in wanted.iter_mut().zip(&known) {
             *wanted |= matches(&pattern, name.as_bytes());
@@ -48,6 +49,7 @@ fn get(here: &Here<'_>, mut words: Arguments<'_>, replies: &mut Replies) {
         replies.bulk(name.as_bytes());
         replies.bulk(value.as_bytes());
     }
+    Ok(())
 }
 
 fn known(here: &Here<'_>) -> Vec<(&'static str, String)> {

@@ -1,12 +1,13 @@
 //! Takes items for those who wait, many with one command.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use domain::RequestId;
-use domain::store::{Answer, End, OPERATIONS_MAX, Operation, Read, StoreError, StoreReply, Write};
+use domain::store::{Answer, OPERATIONS_MAX, Operation, Read, StoreError, StoreReply, Write};
+use tokio_util::sync::CancellationToken;
 
 use super::{Waiter, Waiters};
 use crate::redis::random;
@@ -15,7 +16,8 @@ use crate::redis::store::{NotWritten, Store, Written};
 /// Keys that are looked at together.
 const KEYS_MAX: usize = 1_024;
 
-/// Bytes of the keys and numbers of one command: well within what a log entry's command holds.
+/// Bytes of the keys, or of what goes back, of one command: well within what a log entry's command
+/// holds.
 const COMMAND_MAX_BYTES: usize = 256 * 1024;
 
 /// Between two attempts while there is no leader or too much to do.
@@ -28,13 +30,32 @@ const DOUBT_MAX: Duration = Duration::from_secs(50);
 /// Those for whom an item is being taken, by when they came.
 type Served = BTreeMap<u64, Waiter>;
 
-/// Serves those who wait, until it is dropped.
-pub(in crate::redis) async fn run(waiters: Arc<Waiters>, store: Store) {
+/// Serves those who wait until `stopping`, and then sees that nothing stays on the way.
+pub(in crate::redis) async fn run(
+    waiters: Arc<Waiters>,
+    store: Store,
+    stopping: CancellationToken,
+) {
     let pump = Pump { waiters, store };
-    loop {
-        pump.waiters.dirty.notified().await;
-        while let Some(keys) = pump.waiters.take_dirty() {
+    while !stopping.is_cancelled() {
+        tokio::select! {
+            () = pump.waiters.dirty.notified() => {}
+            () = stopping.cancelled() => break,
+        }
+        pump.put_returned_back().await;
+        // Between two serves nothing is half done.
+        while !stopping.is_cancelled()
+            && let Some(keys) = pump.waiters.take_dirty()
+        {
             pump.serve(&keys).await;
+            pump.put_returned_back().await;
+        }
+    }
+    pump.waiters.close();
+    while !pump.waiters.all_arrived() {
+        pump.put_returned_back().await;
+        if !pump.waiters.all_arrived() {
+            pump.waiters.dirty.notified().await;
         }
     }
 }
@@ -72,6 +93,7 @@ impl Pump {
                     // Whoever has gone needs not be told.
                     let _ = waiter.answer.send(Err(error.line.clone()));
                 }
+                self.waiters.look(keys);
             }
         }
     }
@@ -128,10 +150,9 @@ impl Pump {
         }
     }
 
-    /// Gives each its own. Those who got nothing wait on; what nobody is there for goes back.
+    /// Gives each its own. Those who got nothing wait on.
     async fn give(&self, served: Served, answers: Vec<Answer>, index: u64) {
         let mut back = Served::new();
-        let mut unclaimed = Vec::new();
         let mut first = true;
         for ((number, waiter), mut answer) in served.into_iter().zip(answers) {
             if std::mem::take(&mut first) && answer == Err(StoreError::TooLarge) {
@@ -142,50 +163,72 @@ impl Pump {
                     back.insert(number, waiter);
                 }
                 answer => {
-                    let undo = undo(&waiter.write);
-                    if let Err(Ok((Ok(reply), _))) = waiter.answer.send(Ok((answer, index))) {
-                        unclaimed.extend(undo(reply));
-                    }
+                    let parcel = self.waiters.pack(number, &waiter.write, answer, index);
+                    // If the client has gone, it comes back by itself.
+                    drop(waiter.answer.send(Ok(parcel)));
                 }
             }
         }
         self.waiters.put_back(back);
-        if unclaimed.is_empty() {
-            return;
-        }
-        // The last that was taken is the first to go back.
-        let operations = unclaimed.into_iter().rev().map(Operation::Write).collect();
-        if let Err(error) = self.take(operations).await {
-            tracing::error!(
-                reason = %error.line,
-                "items whose clients have gone could not be put back"
-            );
+    }
+
+    /// Puts back what clients that have gone should have got: nobody else has it, so there is
+    /// nothing better to do than to try on while there is no leader.
+    async fn put_returned_back(&self) {
+        let mut left = VecDeque::from(self.waiters.take_returned());
+        while !left.is_empty() {
+            let count = how_many_fit(&left);
+            let together: Vec<Write> = left.drain(..count).collect();
+            let operations = together.iter().cloned().map(Operation::Write).collect();
+            match self.take(operations).await {
+                Ok((answers, _)) => {
+                    let again = together.into_iter().zip(answers).filter_map(not_put_back);
+                    again.rev().for_each(|write| left.push_front(write));
+                }
+                Err(error) if error.passing && !error.in_doubt => {
+                    tokio::time::sleep(RETRY).await;
+                    let again = together.into_iter().rev();
+                    again.for_each(|write| left.push_front(write));
+                }
+                Err(error) => lost(count, &error.line),
+            }
         }
     }
 }
 
-/// What puts back what a write has taken.
-fn undo(write: &Write) -> impl FnOnce(StoreReply) -> Option<Write> + use<> {
-    let end = match write {
-        Write::ListPopFirst { end, .. } => Some(*end),
-        // What was moved is in a list still.
-        _ => None,
+/// How many of the first go back with one command: one at least.
+fn how_many_fit(writes: &VecDeque<Write>) -> usize {
+    let mut bytes = 0;
+    let fits = |write: &&Write| {
+        if let Write::ListPush { key, values, .. } = write {
+            bytes += key.len() + values.iter().map(Bytes::len).sum::<usize>() + 16;
+        }
+        bytes <= COMMAND_MAX_BYTES
     };
-    move |reply| match (end, reply) {
-        (Some(end), StoreReply::Popped { key, items }) => Some(push_back(key, end, items)),
-        _ => None,
+    let fitting = writes.iter().take(OPERATIONS_MAX).take_while(fits).count();
+    fitting.max(1)
+}
+
+/// What is to be tried again of what should have gone back.
+fn not_put_back((write, answer): (Write, Answer)) -> Option<Write> {
+    match answer {
+        Ok(_) => None,
+        // The log entry was full.
+        Err(StoreError::Busy) => Some(write),
+        // The key holds something else by now, in which there is no place for it.
+        Err(error) => {
+            lost(1, &error.to_string());
+            None
+        }
     }
 }
 
-fn push_back(key: Bytes, end: End, mut items: Vec<Bytes>) -> Write {
-    // They are pushed one after the other, so the one that was first goes last.
-    items.reverse();
-    Write::ListPush {
-        key,
-        end,
-        values: items,
-        only_existing: false,
-    }
+fn lost(count: usize, reason: &str) {
+    tracing::error!(
+        count,
+        reason,
+        "items whose clients have gone could not be put back"
+    );
 }
 
 /// An id that nobody else has.
@@ -217,16 +260,16 @@ impl Waiters {
             let Ok(StoreReply::Integer(length @ 1..)) = length else {
                 continue;
             };
-            let length = usize::try_from(*length).unwrap_or(usize::MAX);
-            let numbers = queue.by_key.get(key).into_iter().flatten();
-            let numbers: Vec<u64> = numbers.copied().take(length).collect();
-            for number in numbers {
-                let Some(waiter) = queue.remove(number) else {
-                    continue;
+            let mut left = usize::try_from(*length).unwrap_or(usize::MAX);
+            while left > 0 {
+                let Some((number, waiter)) = queue.remove_first(key) else {
+                    break;
                 };
-                if waiter.answer.is_closed() {
+                // Whoever is behind somebody who has gone is served in their place.
+                if waiter.has_gone() {
                     continue;
                 }
+                left -= 1;
                 bytes += waiter.keys.iter().map(|key| key.len() + 16).sum::<usize>();
                 chosen.insert(number, waiter);
                 if chosen.len() >= OPERATIONS_MAX || bytes >= COMMAND_MAX_BYTES {
@@ -243,11 +286,11 @@ impl Waiters {
         let mut queue = self.queue();
         let mut keys = Vec::new();
         for (number, waiter) in waiters {
-            if waiter.answer.is_closed() {
-                continue;
-            }
+            // What was there for somebody who has gone is for those behind.
             keys.extend(waiter.keys.iter().cloned());
-            queue.insert(number, waiter);
+            if !waiter.has_gone() {
+                queue.insert(number, waiter);
+            }
         }
         drop(queue);
         self.look(&keys);
