@@ -315,7 +315,7 @@ impl<E: Env> Node<E> {
 
     /// For a leader: how long ago a majority last answered it, beyond what is usual. One that is
     /// cut off from the others still believes that it leads.
-    fn majority_silence(&self) -> Option<Duration> {
+    pub(crate) fn majority_silence(&self) -> Option<Duration> {
         let metrics = self.inner.raft.metrics();
         let metrics = metrics.borrow_watched();
         if metrics.membership_config.membership().voter_ids().count() == 1 {
@@ -348,21 +348,6 @@ impl<E: Env> Node<E> {
         while !self.has_lost_majority() {
             E::Runtime::sleep(10 * POLL).await;
         }
-    }
-
-    /// How long ago this node was up to date for sure: everything that was committed then is shown
-    /// to readers.
-    pub(crate) fn age_ms(&self) -> u64 {
-        let age = match self.leader() {
-            Leader::Me => self.majority_silence(),
-            Leader::Peer(..) | Leader::Nobody => {
-                let shown = self.state().standing().committed;
-                let shown = shown.map_or(0, |log_id| log_id.index);
-                let then = lock(&self.inner.heard).up_to_date(shown);
-                then.map(|then| InstantOf::<E>::now() - then)
-            }
-        };
-        age.map_or(u64::MAX, millis)
     }
 
     /// True if the node can serve.
