@@ -254,10 +254,13 @@ impl Counter {
         own: bool,
     ) -> Stored {
         let mut lottery = meant.unwrap_or_else(|| self.current());
-        if lottery == NONE {
+        // A refusal under a request id is remembered, so nothing is proposed before there is one.
+        if lottery == NONE || lottery > self.current() {
             match self.look_up().await {
-                Ok(NONE) => return Stored::No("no lottery is open".to_owned()),
-                Ok(current) => lottery = current,
+                Ok(newest) if newest == NONE || lottery > newest => {
+                    return Stored::No("no such lottery is open".to_owned());
+                }
+                Ok(newest) => lottery = meant.unwrap_or(newest),
                 Err(error) => return Stored::No(error.to_string()),
             }
         }
