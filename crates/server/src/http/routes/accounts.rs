@@ -23,6 +23,7 @@ const PAGE_MAX: i64 = 1_000;
 ///
 /// A retry with the same `Idempotency-Key` and name makes no second account.
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", security(()),
+    request_body = Credentials,
     responses((status = 201, body = Account)))]
 pub(super) async fn register(
     State(app): State<App>,
@@ -80,6 +81,7 @@ pub(super) async fn list(
 ///
 /// Ends the other sessions of the account.
 #[utoipa::path(put, path = "/v1/accounts/current/password", tag = "accounts",
+    request_body = PasswordChange,
     responses((status = 204, description = "Changed")))]
 pub(super) async fn change_password(
     State(app): State<App>,
@@ -137,6 +139,7 @@ async fn set_administrator(
 /// Opens a session. Wrong passwords use up an allowance per name and per address. An
 /// `Idempotency-Key` is not used here: a token is stored nowhere, so it cannot be answered twice.
 #[utoipa::path(post, path = "/v1/sessions", tag = "accounts", security(()),
+    request_body = Credentials,
     responses((status = 201, body = Session)))]
 pub(super) async fn log_in(
     State(app): State<App>,

@@ -232,6 +232,7 @@ pub(super) async fn entry(
 /// All but the newest ones. Indexes are never used again.
 #[utoipa::path(post, path = "/v1/journals/{name}/trim", tag = "journals",
     params(("name" = String, Path, description = "1 to 1,024 bytes, percent-encoded")),
+    request_body = JournalTrim,
     responses((status = 200, body = JournalTrimmed)))]
 pub(super) async fn trim(
     State(app): State<App>,

@@ -58,7 +58,7 @@ pub(super) async fn list(
 /// Open a lottery
 ///
 /// It becomes the current one. Administrators only.
-#[utoipa::path(post, path = "/v1/lotteries", tag = "lotteries",
+#[utoipa::path(post, path = "/v1/lotteries", tag = "lotteries", request_body = NewLottery,
     responses((status = 201, body = LotteryMade)))]
 pub(super) async fn open(
     State(app): State<App>,
@@ -110,6 +110,7 @@ pub(super) async fn get(
 /// theirs to the lottery's own port.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/bets", tag = "lotteries",
     params(("lottery" = i64, Path, description = "Id")),
+    request_body = NewBets,
     responses((status = 201, body = BetsStored)))]
 pub(super) async fn store_bets(
     State(app): State<App>,
@@ -178,6 +179,7 @@ pub(super) async fn close(
 /// closed. Administrators only.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/draw", tag = "lotteries",
     params(("lottery" = i64, Path, description = "Id")),
+    request_body = NewDraw,
     responses((status = 200, body = DrawMade)))]
 pub(super) async fn draw(
     State(app): State<App>,

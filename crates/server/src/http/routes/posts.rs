@@ -93,6 +93,7 @@ fn page(query: &Pairs) -> Result<Page, Trouble> {
 /// Publish a post
 #[utoipa::path(post, path = "/v1/areas/{area}/posts", tag = "news",
     params(("area" = String, Path, description = "Id or name")),
+    request_body = NewPost,
     responses((status = 201, body = PostMade)))]
 pub(super) async fn publish(
     State(app): State<App>,
@@ -170,6 +171,7 @@ pub(super) async fn delete(
     params(
         ("area" = String, Path, description = "Id or name of the area"),
         ("id" = i64, Path, description = "Id of the post")),
+    request_body = Hide,
     responses((status = 204, description = "Hidden")))]
 pub(super) async fn hide(
     State(app): State<App>,
@@ -191,6 +193,7 @@ pub(super) async fn hide(
 /// `{"post": 7}`, `{"up_to": 7}` or `{"all": true}`; with `"read": false` it is undone.
 #[utoipa::path(post, path = "/v1/areas/{area}/read", tag = "news",
     params(("area" = String, Path, description = "Id or name")),
+    request_body = Mark,
     responses((status = 200, body = Unread)))]
 pub(super) async fn mark(
     State(app): State<App>,
