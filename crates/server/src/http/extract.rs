@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::PeerAddress;
 use super::cookies::{INDEX_COOKIE, SESSION_COOKIE, cookie};
 use super::guard::same_site;
+use super::objects;
 use super::query::Pairs;
 use crate::app::{App, Caller, Freshness};
 use crate::headers::{
@@ -145,7 +146,7 @@ impl<T: Content> FromRequest<App> for Input<T> {
             return Err(Trouble::new(Kind::UnsupportedMediaType, detail));
         }
         let raw = read_body(app, &parts, body, JSON_MAX_BYTES).await?;
-        let content: T = serde_json::from_slice(&raw).map_err(not_json)?;
+        let content: T = objects::from_slice(&raw).map_err(not_json)?;
         caller.request = request_id(&parts, &content.fingerprint(&raw))?;
         Ok(Input {
             caller,
