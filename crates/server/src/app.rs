@@ -36,6 +36,7 @@ use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::polls::Records;
 use crate::problem::{Trouble, forbidden_to_members, session_expired};
+use crate::sessions::Sessions;
 use crate::token::Token;
 
 /// Everything a handler needs. Cloning it is cheap.
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub metrics: Metrics,
     pub records: Records,
     pub drills: Drills,
+    pub sessions: Sessions,
     /// Cancelled when the node stops taking requests.
     pub stopping: CancellationToken,
 }
@@ -124,6 +126,7 @@ impl App {
             metrics: Metrics::new(),
             records: Records::default(),
             drills: Drills::default(),
+            sessions: Sessions::default(),
             stopping: CancellationToken::new(),
             engine,
             config,
@@ -275,10 +278,11 @@ fn who_is(token: Token) -> WhoIs {
     }
 }
 
-fn no_standing(standing: Standing) -> Trouble {
+/// Why a session that does not count is worth nothing.
+pub(crate) fn no_standing(standing: Standing) -> Trouble {
     match standing {
         Standing::Expired => session_expired(),
-        Standing::SignedIn(_) | Standing::Unknown => Trouble::not_signed_in(),
+        Standing::SignedIn(_) | Standing::Unknown => Trouble::session_over(),
     }
 }
 

@@ -61,6 +61,14 @@ impl Trouble {
         )
     }
 
+    /// What came as a session's token is none, or none any more.
+    pub fn session_over() -> Self {
+        Trouble::new(
+            Kind::NotSignedIn,
+            "the session that was sent is over, or never was: log in again",
+        )
+    }
+
     /// Something that does not exist.
     pub fn not_found(what: &str) -> Self {
         Trouble::new(Kind::NotFound, format!("there is no such {what}"))
