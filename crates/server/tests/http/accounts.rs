@@ -367,5 +367,29 @@ async fn a_retried_registration_makes_one_account() {
     site.send(register(&luis))
         .await
         .is_problem(409, "request-conflict");
+    let other = json!({ "name": "ana", "password": "otra frase larga" });
+    site.send(register(&other))
+        .await
+        .is_problem(409, "request-conflict");
+    site.log_in("ana", PASSWORD).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_registration_does_not_help_to_guess_a_password() {
+    let mut config = config();
+    config.limits.login_failures_per_name_and_address = 2;
+    let site = Site::with(config).await;
+    let register = |password: &str| {
+        let body = json!({ "name": "ana", "password": password });
+        Ask::new("POST", "/v1/accounts").key("k-1").json(&body)
+    };
+    assert_eq!(site.send(register(PASSWORD)).await.status, 201);
+    for guess in ["adivina una", "adivina dos"] {
+        let refused = site.send(register(guess)).await;
+        refused.is_problem(409, "request-conflict");
+    }
+    let refused = site.send(register("adivina tres")).await;
+    refused.is_problem(429, "too-many-attempts");
     site.stop().await;
 }

@@ -198,6 +198,34 @@ fn check_body(route: &str, operation: &Value, document: &Value) {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_offers_a_request_id_where_it_is_used() {
+    let site = Site::start().await;
+    let document = site.get("/v1/openapi.json", None).await.json();
+    let offers = |method: &str, path: &str| {
+        let parameters = &document["paths"][path][method]["parameters"];
+        let parameters = parameters.as_array().into_iter().flatten();
+        parameters
+            .filter_map(|parameter| parameter["name"].as_str())
+            .any(|name| name == "idempotency-key")
+    };
+    for (method, path) in [("post", "/v1/accounts"), ("delete", "/v1/sessions")] {
+        assert!(offers(method, path), "{method} {path}");
+    }
+    for path in [
+        "/v1/sessions",
+        "/v1/feed",
+        "/v1/cluster/token",
+        "/v1/drills",
+    ] {
+        assert!(!offers("post", path), "{path}");
+    }
+    for path in ["/v1/cluster/nodes/{name}", "/v1/drills/current"] {
+        assert!(!offers("delete", path), "{path}");
+    }
+    site.stop().await;
+}
+
 /// An operation names itself, a success, and problems; what it refers to exists.
 fn check_operation(operation: &Value, document: &Value) {
     assert!(

@@ -21,7 +21,8 @@ const PAGE_MAX: i64 = 1_000;
 
 /// Make an account
 ///
-/// A retry with the same `Idempotency-Key` and name makes no second account.
+/// A retry with the same `Idempotency-Key`, name and password makes no second account. With
+/// another password than the account's it is a conflict, and counts as an attempt to log in.
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", security(()),
     request_body = Credentials,
     responses((status = 201, body = Account)))]
@@ -136,8 +137,9 @@ async fn set_administrator(
 
 /// Log in
 ///
-/// Opens a session. Wrong passwords use up an allowance per name and per address. An
-/// `Idempotency-Key` is not used here: a token is stored nowhere, so it cannot be answered twice.
+/// Opens a session. Wrong passwords use up an allowance per name and per address. A retry opens
+/// another session, also with an `Idempotency-Key`: a token is stored nowhere, so it cannot be
+/// answered twice.
 #[utoipa::path(post, path = "/v1/sessions", tag = "accounts", security(()),
     request_body = Credentials,
     responses((status = 201, body = Session)))]
