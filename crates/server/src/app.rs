@@ -35,7 +35,7 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::polls::Records;
-use crate::problem::{Trouble, forbidden_to_members, session_expired};
+use crate::problem::{Kind, Trouble, forbidden_to_members, session_expired};
 use crate::sessions::Sessions;
 use crate::token::Token;
 
@@ -95,8 +95,9 @@ impl Written {
             value: outcome,
             position,
         } = served;
+        let refused = |rejection| Trouble::from(rejection).refused_at(position.clone());
         Ok(Written {
-            reply: outcome.result?,
+            reply: outcome.result.map_err(refused)?,
             position,
             replayed: outcome.replayed,
         })
@@ -142,7 +143,11 @@ impl App {
 
     /// Has a command applied for anybody.
     async fn write_unsigned(&self, caller: &Caller, action: Action) -> Result<Written, Trouble> {
-        Written::of(self.propose(caller, action).await?)
+        let written = Written::of(self.propose(caller, action).await?);
+        written.map_err(|trouble| match trouble.kind {
+            Kind::NotSignedIn if caller.token.is_some() => Trouble::session_over(),
+            _ => trouble,
+        })
     }
 
     /// Has a command applied for anybody; answers what the rules said to it.

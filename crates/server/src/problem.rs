@@ -12,6 +12,9 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use api::types::{FieldError, Problem};
+use engine::Position;
+
+use crate::http::position_headers;
 
 /// Why a request was not done: a [`Kind`] and what there is to say this time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub(crate) struct Trouble {
     pub detail: String,
     pub errors: Vec<FieldError>,
     pub retry_after_ms: Option<u64>,
+    /// The state that the rules refused it in, if they did.
+    pub refused_at: Option<Position>,
 }
 
 impl Trouble {
@@ -30,6 +35,7 @@ impl Trouble {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after_ms: None,
+            refused_at: None,
         }
     }
 
@@ -50,6 +56,12 @@ impl Trouble {
     /// Says when to try again.
     pub fn retry_after_ms(mut self, ms: u64) -> Self {
         self.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// Says in which state it was refused.
+    pub fn refused_at(mut self, position: Position) -> Self {
+        self.refused_at = Some(position);
         self
     }
 
@@ -125,6 +137,9 @@ impl IntoResponse for Trouble {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.extend(self.headers());
+        if let Some(position) = &self.refused_at {
+            position_headers(headers, position);
+        }
         // A page shows the same problem to a person: see `web`.
         response.extensions_mut().insert(self);
         response

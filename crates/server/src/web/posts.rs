@@ -265,6 +265,7 @@ pub(super) async fn publish(
                 text: &text,
                 trouble: Some(&trouble),
             };
+            let visit = visit.after(&trouble);
             write_page(&visit, trouble.status(), &area, &draft).await
         }
     }
