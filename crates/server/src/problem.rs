@@ -2,9 +2,11 @@
 
 mod convert;
 mod kinds;
+mod missing;
 
 pub(crate) use convert::{bad_name, forbidden_to_members, session_expired};
 pub(crate) use kinds::{Kind, page};
+pub(crate) use missing::named;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -79,11 +81,6 @@ impl Trouble {
             Kind::NotSignedIn,
             "the session that was sent is over, or never was: log in again",
         )
-    }
-
-    /// Something that does not exist.
-    pub fn not_found(what: &str) -> Self {
-        Trouble::new(Kind::NotFound, format!("there is no such {what}"))
     }
 
     /// A bug or a broken disk; the details are in the log of the node, not in the answer.

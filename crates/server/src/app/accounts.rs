@@ -45,7 +45,7 @@ impl App {
         if !proposed.as_ref().is_ok_and(|served| uses_up(&served.value)) {
             self.attempts.not_registered(caller.address, Instant::now());
         }
-        let written = Written::of(proposed?)?;
+        let written = Written::of(proposed?, Trouble::from)?;
         if written.replayed {
             self.is_still_the_password(caller.address, name.as_str(), password)
                 .await?;

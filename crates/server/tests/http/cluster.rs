@@ -137,6 +137,28 @@ async fn a_client_that_carries_its_index_reads_its_own_writes_anywhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn asking_for_session_without_an_index_gives_nothing_older_than_asking_for_nothing() {
+    let sites = three().await;
+    let (area, ana) = (sites[0].area("Obras").await, sites[0].member("ana").await);
+    for round in 0..30 {
+        let post = sites[round % 3].publish(&ana, area, "uno").await;
+        for asked in ["", "?consistency=session"] {
+            let path = format!("/v1/areas/{area}/posts/{post}{asked}");
+            let read = sites[(round + 1) % 3].get(&path, Some(&ana)).await;
+            assert_eq!(read.status, 200, "{asked}: {read:?}");
+        }
+        let path = "/v1/journals/acta?tail=1&consistency=session";
+        let entry = Ask::new("POST", "/v1/journals/acta").token(Some(&ana));
+        let made = sites[round % 3].send(entry.body("x")).await;
+        let read = sites[(round + 1) % 3].get(path, Some(&ana)).await;
+        assert_eq!(read.json()["newest"], made.json()["index"], "{read:?}");
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stream_ends_with_its_session_on_every_node() {
     let sites = three().await;
     let ana = sites[0].member("ana").await;

@@ -97,7 +97,8 @@ pub(super) async fn range(
     let Served { value, position } = app.read_page(&caller, wanted.limit, reads).await?;
     let [info, entries] = answers(value)?;
     let StoreReply::Journal(info) = info? else {
-        return Err(Trouble::not_found("journal"));
+        let name = String::from_utf8_lossy(&key);
+        return Err(Trouble::missing_name("journal", &name));
     };
     let StoreReply::Entries(mut entries) = entries? else {
         return Err(odd());
@@ -222,7 +223,7 @@ pub(super) async fn entry(
     let entry = entries.into_iter().find(|entry| entry.index == index);
     let shown = JournalEntryShown {
         node: position.node.to_string(),
-        entry: render::entry(entry.ok_or_else(|| Trouble::not_found("entry"))?),
+        entry: render::entry(entry.ok_or_else(|| Trouble::missing("entry", index))?),
     };
     Ok(Answer::ok(position, shown))
 }

@@ -50,6 +50,7 @@ pub(super) async fn list(
     let unread_only = query.flag("unread")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE_DEFAULT) as u32;
     let page = page(&query)?;
+    let which = area.clone();
     let question = move |me: &Member| {
         let (viewer, area) = (me.account, area.clone());
         ListPosts {
@@ -64,7 +65,7 @@ pub(super) async fn list(
         value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("area"))?;
+    let found = found.ok_or_else(|| Trouble::no_area(&which))?;
     app.agent.count(found.area.id);
     let posts = found.posts.into_iter().map(render::post).collect();
     Ok(Answer::ok(
@@ -136,10 +137,10 @@ pub(super) async fn get(
         post,
     };
     let Served {
-        value: (_, post),
+        value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let post = post.ok_or_else(|| Trouble::not_found("post"))?;
+    let post = found.ok_or_else(|| Trouble::missing("post", post))?;
     app.agent.count(post.area);
     Ok(Answer::ok(position, render::post(post)))
 }
