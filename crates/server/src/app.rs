@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use domain::accounts::{Member, Standing, WhoIs};
 use domain::news::queries::{Area, AreaRef, GetArea};
-use domain::{Action, Actor, Outcome, Proposal, Query, Reply, RequestId};
+use domain::{Action, Actor, Outcome, Proposal, Query, Rejection, Reply, RequestId};
 use engine::{Engine, Position, Served, WriteError};
 use http::HeaderMap;
 use http::header::HOST;
@@ -35,7 +35,8 @@ use crate::events::Hub;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::polls::Records;
-use crate::problem::{Trouble, forbidden_to_members, session_expired};
+use crate::problem::{Trouble, forbidden_to_members, named, session_expired};
+use crate::sessions::Sessions;
 use crate::token::Token;
 
 /// Everything a handler needs. Cloning it is cheap.
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     pub metrics: Metrics,
     pub records: Records,
     pub drills: Drills,
+    pub sessions: Sessions,
     /// Cancelled when the node stops taking requests.
     pub stopping: CancellationToken,
 }
@@ -88,13 +90,17 @@ pub(crate) struct Written {
 }
 
 impl Written {
-    fn of(served: Served<Outcome>) -> Result<Self, Trouble> {
+    fn of(
+        served: Served<Outcome>,
+        refused: impl FnOnce(Rejection) -> Trouble,
+    ) -> Result<Self, Trouble> {
         let Served {
             value: outcome,
             position,
         } = served;
+        let refused = |rejection| refused(rejection).refused_at(position.clone());
         Ok(Written {
-            reply: outcome.result?,
+            reply: outcome.result.map_err(refused)?,
             position,
             replayed: outcome.replayed,
         })
@@ -124,6 +130,7 @@ impl App {
             metrics: Metrics::new(),
             records: Records::default(),
             drills: Drills::default(),
+            sessions: Sessions::default(),
             stopping: CancellationToken::new(),
             engine,
             config,
@@ -139,7 +146,12 @@ impl App {
 
     /// Has a command applied for anybody.
     async fn write_unsigned(&self, caller: &Caller, action: Action) -> Result<Written, Trouble> {
-        Written::of(self.propose(caller, action).await?)
+        let named = named(&action);
+        let served = self.propose(caller, action).await?;
+        Written::of(served, |rejection| match rejection {
+            Rejection::NotSignedIn if caller.token.is_some() => Trouble::session_over(),
+            rejection => Trouble::rejected(rejection, &named),
+        })
     }
 
     /// Has a command applied for anybody; answers what the rules said to it.
@@ -226,16 +238,16 @@ impl App {
         caller: &Caller,
         area: &AreaRef,
     ) -> Result<Served<(Member, Area)>, Trouble> {
-        let area = area.clone();
+        let which = area.clone();
         let question = move |me: &Member| GetArea {
             viewer: me.account,
-            area: area.clone(),
+            area: which.clone(),
         };
         let Served {
-            value: (member, area),
+            value: (member, found),
             position,
         } = self.ask(caller, question).await?;
-        let area = area.ok_or_else(|| Trouble::not_found("area"))?;
+        let area = found.ok_or_else(|| Trouble::no_area(area))?;
         Ok(Served {
             value: (member, area),
             position,
@@ -275,10 +287,11 @@ fn who_is(token: Token) -> WhoIs {
     }
 }
 
-fn no_standing(standing: Standing) -> Trouble {
+/// Why a session that does not count is worth nothing.
+pub(crate) fn no_standing(standing: Standing) -> Trouble {
     match standing {
         Standing::Expired => session_expired(),
-        Standing::SignedIn(_) | Standing::Unknown => Trouble::not_signed_in(),
+        Standing::SignedIn(_) | Standing::Unknown => Trouble::session_over(),
     }
 }
 

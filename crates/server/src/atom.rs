@@ -49,6 +49,42 @@ pub(crate) fn render(channel: &Channel<'_>, entries: &[Entry]) -> String {
     xml
 }
 
+/// What a feed's content is known by: an `ETag`.
+///
+/// The links in a feed name the node that was asked, and what it says is the same on any other. So
+/// the tag leaves the addresses out, and is a weak one. It is made without the feed, which need not
+/// be rendered for a reader that has it.
+pub(crate) fn tag(Channel { cluster, area, .. }: &Channel<'_>, entries: &[Entry]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    // The length before each part keeps two different feeds from looking the same.
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    // Another version may render them differently.
+    part(env!("CARGO_PKG_VERSION"));
+    part(cluster);
+    part(area.as_deref().unwrap_or_default());
+    for entry in entries {
+        let Entry {
+            area,
+            area_name,
+            post,
+            author,
+            at_ms,
+            title,
+            text,
+        } = entry;
+        for number in [area, post, at_ms] {
+            part(&number.to_string());
+        }
+        for text in [area_name, author, title, text] {
+            part(text);
+        }
+    }
+    format!("W/\"{}\"", &hasher.finalize().to_hex()[..32])
+}
+
 fn render_entry(xml: &mut String, Channel { cluster, base, .. }: &Channel<'_>, entry: &Entry) {
     let Entry { area, post, .. } = entry;
     let at = rfc3339(entry.at_ms);

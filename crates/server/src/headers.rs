@@ -40,7 +40,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<Token>, Trouble> {
         }
         _ => None,
     };
-    token.map(Some).ok_or_else(Trouble::not_signed_in)
+    token.map(Some).ok_or_else(Trouble::session_over)
 }
 
 /// The client's own id for its request, if it made one.

@@ -5,6 +5,7 @@ mod cookies;
 mod docs;
 mod extract;
 mod guard;
+mod objects;
 mod query;
 mod routes;
 

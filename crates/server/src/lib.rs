@@ -33,6 +33,7 @@ mod problem;
 mod redis;
 mod render;
 mod serve;
+mod sessions;
 mod token;
 mod web;
 

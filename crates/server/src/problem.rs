@@ -2,9 +2,11 @@
 
 mod convert;
 mod kinds;
+mod missing;
 
 pub(crate) use convert::{bad_name, forbidden_to_members, session_expired};
 pub(crate) use kinds::{Kind, page};
+pub(crate) use missing::named;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +14,9 @@ use http::header::{CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 
 use api::types::{FieldError, Problem};
+use engine::Position;
+
+use crate::http::position_headers;
 
 /// Why a request was not done: a [`Kind`] and what there is to say this time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +25,8 @@ pub(crate) struct Trouble {
     pub detail: String,
     pub errors: Vec<FieldError>,
     pub retry_after_ms: Option<u64>,
+    /// The state that the rules refused it in, if they did.
+    pub refused_at: Option<Position>,
 }
 
 impl Trouble {
@@ -30,6 +37,7 @@ impl Trouble {
             detail: detail.into(),
             errors: Vec::new(),
             retry_after_ms: None,
+            refused_at: None,
         }
     }
 
@@ -53,6 +61,12 @@ impl Trouble {
         self
     }
 
+    /// Says in which state it was refused.
+    pub fn refused_at(mut self, position: Position) -> Self {
+        self.refused_at = Some(position);
+        self
+    }
+
     /// No session came with the request.
     pub fn not_signed_in() -> Self {
         Trouble::new(
@@ -61,9 +75,12 @@ impl Trouble {
         )
     }
 
-    /// Something that does not exist.
-    pub fn not_found(what: &str) -> Self {
-        Trouble::new(Kind::NotFound, format!("there is no such {what}"))
+    /// What came as a session's token is none, or none any more.
+    pub fn session_over() -> Self {
+        Trouble::new(
+            Kind::NotSignedIn,
+            "the session that was sent is over, or never was: log in again",
+        )
     }
 
     /// A bug or a broken disk; the details are in the log of the node, not in the answer.
@@ -117,6 +134,9 @@ impl IntoResponse for Trouble {
             HeaderValue::from_static("application/problem+json"),
         );
         headers.extend(self.headers());
+        if let Some(position) = &self.refused_at {
+            position_headers(headers, position);
+        }
         // A page shows the same problem to a person: see `web`.
         response.extensions_mut().insert(self);
         response

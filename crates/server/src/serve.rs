@@ -29,6 +29,7 @@ use crate::events::Hub;
 use crate::grpc::{self, GrpcConfig};
 use crate::http::{PeerAddress, router};
 use crate::polls;
+use crate::sessions;
 pub(crate) use stall::StallGuard;
 
 /// A request's head is at most this long: cookies and a token fit many times.
@@ -57,6 +58,7 @@ impl Front {
         let app = App::new(engine, config, hub).map_err(|t| io::Error::other(t.detail))?;
         let tasks = TaskTracker::new();
         tasks.spawn(follower.run(heartbeat, app.stopping.clone()));
+        tasks.spawn(sessions::end_streams(app.clone(), app.stopping.clone()));
         tasks.spawn(agent::run(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));

@@ -45,10 +45,31 @@ impl App {
         if !proposed.as_ref().is_ok_and(|served| uses_up(&served.value)) {
             self.attempts.not_registered(caller.address, Instant::now());
         }
-        let written = Written::of(proposed?)?;
+        let written = Written::of(proposed?, Trouble::from)?;
+        if written.replayed {
+            self.is_still_the_password(caller.address, name.as_str(), password)
+                .await?;
+        }
         match written.reply {
             Reply::Account { id } => Ok((id, name, written)),
             ref other => Err(odd_reply(other)),
+        }
+    }
+
+    /// A registration that is sent again must bring the password that the account has: the request
+    /// id does not stand for it, because nothing cheaper to guess from than the account's own hash
+    /// is stored. It counts as an attempt to sign in, which it could otherwise stand in for.
+    async fn is_still_the_password(
+        &self,
+        address: IpAddr,
+        name: &str,
+        password: &str,
+    ) -> Result<(), Trouble> {
+        match self.check_credentials(address, name, password).await {
+            Err(trouble) if trouble.kind == Kind::WrongCredentials => {
+                Err(Rejection::RequestConflict.into())
+            }
+            checked => checked.map(|_| ()),
         }
     }
 

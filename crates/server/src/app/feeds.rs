@@ -39,15 +39,19 @@ type Entries = Option<Vec<Entry>>;
 impl App {
     /// The feed for a session.
     pub async fn feed(&self, caller: &Caller, of: FeedOf) -> Result<Served<Vec<Entry>>, Trouble> {
+        let which = of.clone();
         let question = move |me: &Member| Newest {
             viewer: me.account,
-            of: of.clone(),
+            of: which.clone(),
         };
         let Served {
             value: (_, entries),
             position,
         } = self.ask(caller, question).await?;
-        let value = entries.ok_or_else(|| Trouble::not_found("area"))?;
+        let value = entries.ok_or_else(|| match &of {
+            FeedOf::Area(area) => Trouble::no_area(area),
+            FeedOf::Subscriptions => Trouble::not_found("feed"),
+        })?;
         Ok(Served { value, position })
     }
 

@@ -44,7 +44,8 @@ impl App {
     ///
     /// A caller that says what it has seen gets at least that (`session`). One that says nothing,
     /// for example a person with curl, gets the newest state if a leader answers at once, and
-    /// otherwise what this node has: reads go on without a majority.
+    /// otherwise what this node has: reads go on without a majority. So does one that asks for
+    /// `session` by name and does not say what it has seen.
     pub async fn read<Q>(&self, caller: &Caller, query: Q) -> Result<Served<Q::Answer>, Trouble>
     where
         Q: Query + Clone,
@@ -57,9 +58,8 @@ impl App {
                 Some(token) => Consistency::Session(token.index),
                 None => Consistency::Stale,
             },
-            Some(Freshness::Session) => session,
-            None if caller.seen.is_some() => session,
-            None => return self.read_newest(session, query).await,
+            Some(Freshness::Session) | None if caller.seen.is_some() => session,
+            Some(Freshness::Session) | None => return self.read_newest(session, query).await,
         };
         match self.engine.read(consistency, query.clone()).await {
             Err(ReadError::Behind { at, wanted }) => self

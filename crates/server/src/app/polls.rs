@@ -134,7 +134,7 @@ impl App {
         if me.is_none() {
             may_look(found.as_ref())?;
         }
-        let found = found.ok_or_else(|| Trouble::not_found("poll"))?;
+        let found = found.ok_or_else(|| Trouble::missing("poll", poll))?;
         Ok(Served {
             value: (me, found),
             position,
@@ -157,7 +157,7 @@ impl App {
         let read = async || match self.read(caller, GetRecord { poll }).await?.value {
             Found::Record(record) => Ok(record),
             Found::NotClosed => Err(not_final()),
-            Found::NoPoll => Err(Trouble::not_found("poll")),
+            Found::NoPoll => Err(Trouble::missing("poll", poll)),
         };
         let record = self.records.get(poll, read).await?;
         Ok(Served {

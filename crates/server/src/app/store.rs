@@ -23,9 +23,8 @@ impl App {
         let consistency = match caller.freshness {
             Some(Freshness::Linearizable) => Consistency::Linearizable,
             Some(Freshness::Stale) => Consistency::Stale,
-            Some(Freshness::Session) => session,
-            None if caller.seen.is_some() => session,
-            None => {
+            Some(Freshness::Session) | None if caller.seen.is_some() => session,
+            Some(Freshness::Session) | None => {
                 let newest = self.engine.store(Consistency::Linearizable, reads.clone());
                 match tokio::time::timeout(NEWEST_WAIT, newest).await {
                     Ok(Ok(answers)) => return Ok(answers),

@@ -14,11 +14,9 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::hub::{Item, PAGE_EVENTS, Seat, TallySeat};
 use super::render::{Rendered, RenderedTally, TALLY, sse};
-use crate::app::{App, Caller, Freshness};
+use crate::app::{App, Caller};
 use crate::problem::{Kind, Trouble};
-
-/// Signs of life between two looks at whether the session still counts: a minute.
-const ALIVE_PER_CHECK: u32 = 4;
+use crate::sessions::Session;
 
 /// When to try again on a node that has no seat left.
 const FULL_MS: u64 = 5_000;
@@ -81,7 +79,7 @@ impl Filter {
 /// A reader.
 pub(crate) struct Reader {
     app: App,
-    caller: Caller,
+    session: Session,
     filter: Filter,
     live: broadcast::Receiver<Item>,
     /// Everything up to here was sent, or left out by the filter.
@@ -93,7 +91,6 @@ pub(crate) struct Reader {
     /// Ready to be told.
     ready: Vec<Told>,
     stage: Stage,
-    until_check: u32,
     /// The state of the tallies that were told at the start.
     tallies_at: u64,
     _seat: Seat,
@@ -123,11 +120,11 @@ impl App {
 }
 
 impl Reader {
-    /// Opens a stream, after a cursor or from now on. What can be said before the first byte
-    /// (no session, no seat, this node lags behind the cursor) is an error here.
+    /// Opens a stream, after a cursor or from now on, for a caller who may follow. What can be said
+    /// before the first byte (no seat, this node lags behind the cursor) is an error here.
     pub async fn open(
         app: &App,
-        caller: Caller,
+        caller: &Caller,
         filter: Filter,
         after: Option<EventId>,
     ) -> Result<Self, Trouble> {
@@ -150,10 +147,8 @@ impl Reader {
         let tally_seat = follows.then(|| app.hub.follow_tallies());
         let start = app.hub.last();
         let mut reader = Reader {
-            // Spread over the minute, so that not all are looked up at the same moment.
-            until_check: ALIVE_PER_CHECK + app.hub.readers() as u32 % ALIVE_PER_CHECK,
             app: app.clone(),
-            caller,
+            session: app.sessions.watch(caller),
             filter,
             live,
             last: after.unwrap_or(start),
@@ -301,14 +296,19 @@ impl Reader {
     }
 
     async fn live_step(&mut self) {
-        match self.live.recv().await {
+        let item = tokio::select! {
+            biased;
+            why = self.session.over() => return self.end(Told::Over(why)),
+            item = self.live.recv() => item,
+        };
+        match item {
             Ok(Item::Event(event)) => self.take(&event),
             Ok(Item::Tallies(index, tallies)) if index > self.tallies_at => {
                 self.take_tallies(&tallies);
             }
             // What was told at the start is newer.
             Ok(Item::Tallies(..)) => {}
-            Ok(Item::Alive) => self.alive().await,
+            Ok(Item::Alive) => self.alive(),
             Ok(Item::Lost) => self.over(Kind::Cut, "some events were missed here; come back"),
             Ok(Item::Stop(why)) => self.over(Kind::Stopping, why),
             Err(RecvError::Closed) => self.over(Kind::Stopping, "the node is stopping"),
@@ -331,32 +331,12 @@ impl Reader {
         }
     }
 
-    async fn alive(&mut self) {
-        self.until_check = self.until_check.saturating_sub(1);
-        // Whoever follows a poll for anyone has no session that could end.
-        if self.until_check == 0 && self.caller.token.is_some() {
-            self.until_check = ALIVE_PER_CHECK;
-            if let Err(trouble) = self.check_session().await {
-                return self.end(Told::Over(trouble));
-            }
-        }
+    fn alive(&mut self) {
         if self.told == self.last {
             self.ready.push(Told::Alive);
         } else {
             self.told = self.last;
             self.ready.push(Told::MovedTo(self.last));
-        }
-    }
-
-    /// Ends the stream if the session has ended; a node that cannot tell says nothing.
-    async fn check_session(&self) -> Result<(), Trouble> {
-        let caller = Caller {
-            freshness: Some(Freshness::Session),
-            ..self.caller.clone()
-        };
-        match self.app.member(&caller).await {
-            Err(trouble) if trouble.status() == http::StatusCode::UNAUTHORIZED => Err(trouble),
-            _ => Ok(()),
         }
     }
 

@@ -18,23 +18,34 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::app::App;
 use crate::problem;
 
+/// Changes that no `Idempotency-Key` is for: what they answer is a secret that is stored nowhere,
+/// or they change the node that is asked, or the cluster, and not what is in its log.
+const WITHOUT_KEY: [&str; 6] = [
+    "post /v1/sessions",
+    "post /v1/feed",
+    "post /v1/cluster/token",
+    "delete /v1/cluster/nodes/{name}",
+    "post /v1/drills",
+    "delete /v1/drills/current",
+];
+
 /// Adds to the routes what holds for all of them.
 pub(super) fn describe(mut routes: OpenApiRouter<App>) -> OpenApiRouter<App> {
     let document = routes.get_openapi_mut();
     document.info = info();
     let components = document.components.get_or_insert_with(Components::new);
     add_problem(components);
-    for item in document.paths.paths.values_mut() {
+    for (path, item) in &mut document.paths.paths {
         let operations = [
-            (&mut item.get, false),
-            (&mut item.post, true),
-            (&mut item.put, true),
-            (&mut item.patch, true),
-            (&mut item.delete, true),
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
         ];
-        for (operation, writes) in operations {
+        for (method, operation) in operations {
             if let Some(operation) = operation {
-                complete(operation, writes);
+                complete(operation, takes(method, path));
             }
         }
     }
@@ -73,9 +84,28 @@ fn add_problem(components: &mut Components) {
     components.add_security_scheme("session", SecurityScheme::Http(bearer));
 }
 
+/// The headers that are an operation's own.
+enum Takes {
+    /// How fresh the answer must be.
+    Freshness,
+    /// A request id.
+    Key,
+    Nothing,
+}
+
+fn takes(method: &str, path: &str) -> Takes {
+    if method == "get" {
+        Takes::Freshness
+    } else if WITHOUT_KEY.contains(&&*format!("{method} {path}")) {
+        Takes::Nothing
+    } else {
+        Takes::Key
+    }
+}
+
 /// An operation also answers problems, takes the common headers, and needs a session unless it
 /// says otherwise.
-fn complete(operation: &mut Operation, writes: bool) {
+fn complete(operation: &mut Operation, takes: Takes) {
     let schema = Ref::from_schema_name(Problem::name());
     let content = ContentBuilder::new().schema(Some(schema)).build();
     let problem = ResponseBuilder::new()
@@ -91,14 +121,18 @@ fn complete(operation: &mut Operation, writes: bool) {
         operation.security = Some(vec![session]);
     }
     let parameters = operation.parameters.get_or_insert_with(Vec::new);
-    if writes {
-        let text = "1 to 128 visible characters; the same id never acts twice";
-        parameters.push(header(headers::IDEMPOTENCY_KEY, text));
-    } else {
-        let text = "linearizable, session or stale; also as ?consistency=";
-        parameters.push(header(headers::CONSISTENCY, text));
-        let text = "The largest Consorcio-Index seen: the answer is not older";
-        parameters.push(header(headers::INDEX, text));
+    match takes {
+        Takes::Key => {
+            let text = "1 to 128 visible characters; the same id never acts twice";
+            parameters.push(header(headers::IDEMPOTENCY_KEY, text));
+        }
+        Takes::Freshness => {
+            let text = "linearizable, session or stale; also as ?consistency=";
+            parameters.push(header(headers::CONSISTENCY, text));
+            let text = "The largest Consorcio-Index seen: the answer is not older";
+            parameters.push(header(headers::INDEX, text));
+        }
+        Takes::Nothing => {}
     }
 }
 

@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 use super::PeerAddress;
 use super::cookies::{INDEX_COOKIE, SESSION_COOKIE, cookie};
 use super::guard::same_site;
+use super::objects;
 use super::query::Pairs;
 use crate::app::{App, Caller, Freshness};
 use crate::headers::{
@@ -145,7 +146,7 @@ impl<T: Content> FromRequest<App> for Input<T> {
             return Err(Trouble::new(Kind::UnsupportedMediaType, detail));
         }
         let raw = read_body(app, &parts, body, JSON_MAX_BYTES).await?;
-        let content: T = serde_json::from_slice(&raw).map_err(not_json)?;
+        let content: T = objects::from_slice(&raw).map_err(not_json)?;
         caller.request = request_id(&parts, &content.fingerprint(&raw))?;
         Ok(Input {
             caller,
@@ -302,8 +303,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PostPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Trouble> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((area, post)) = path.map_err(bad_path)?;
-        let post = post.parse().map_err(|_| Trouble::not_found("post"))?;
-        Ok(PostPath(area_ref(&area)?, post))
+        let id = post
+            .parse()
+            .map_err(|_| Trouble::missing_name("post", &post))?;
+        Ok(PostPath(area_ref(&area)?, id))
     }
 }
 
@@ -313,7 +316,9 @@ impl<S: Send + Sync> FromRequestParts<S> for PollPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Trouble> {
         let path = Path::<String>::from_request_parts(parts, state).await;
         let Path(poll) = path.map_err(bad_path)?;
-        let id = poll.parse().map_err(|_| Trouble::not_found("poll"))?;
+        let id = poll
+            .parse()
+            .map_err(|_| Trouble::missing_name("poll", &poll))?;
         Ok(PollPath(id))
     }
 }
@@ -337,7 +342,7 @@ impl<S: Sync> FromRequestParts<S> for KeyPath {
 pub(crate) fn area_ref(text: &str) -> Result<AreaRef, Trouble> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match AreaRef::parse(text) {
-        AreaRef::Name(_) if digits => Err(Trouble::not_found("area")),
+        AreaRef::Name(_) if digits => Err(Trouble::missing_name("area", text)),
         area => Ok(area),
     }
 }

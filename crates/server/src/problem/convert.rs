@@ -106,7 +106,7 @@ fn forbidden(right: Right) -> &'static str {
     }
 }
 
-fn noun(thing: Thing) -> &'static str {
+pub(super) fn noun(thing: Thing) -> &'static str {
     match thing {
         Thing::Account => "account",
         Thing::Session => "session",

@@ -132,6 +132,7 @@ pub(super) async fn show(
     let unread_only = query.flag("unread")?;
     let before = query.number("before", 0..=i64::MAX)?;
     let page = Page::Before(before.unwrap_or(i64::MAX));
+    let which = area.clone();
     let question = move |me: &Member| {
         let (viewer, area) = (me.account, area.clone());
         ListPosts {
@@ -146,7 +147,7 @@ pub(super) async fn show(
         value: (me, found),
         position,
     } = visit.app.ask(&visit.caller, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("area"))?;
+    let found = found.ok_or_else(|| Trouble::no_area(&which))?;
     visit.app.agent.count(found.area.id);
     let area = &found.area;
     let content = html! {

@@ -35,7 +35,7 @@ pub(super) async fn show(
         value: (me, found),
         position,
     } = visit.app.ask(&visit.caller, question).await?;
-    let (lottery, agencies) = found.ok_or_else(|| Trouble::not_found("lottery"))?;
+    let (lottery, agencies) = found.ok_or_else(|| Trouble::missing("lottery", id))?;
     let content = html! {
         p { a href="/lotteries" { "← " (visit.t("Loterías", "Lotteries")) } }
         h1 { (lottery.name) }
@@ -208,8 +208,8 @@ pub(super) async fn winners(
         position,
     } = visit.app.ask(&visit.caller, question).await?;
     let found = match answer {
-        WinnersAnswer::NoLottery => return Err(Trouble::not_found("lottery")),
-        WinnersAnswer::NoAgency => return Err(Trouble::not_found("agency")),
+        WinnersAnswer::NoLottery => return Err(Trouble::missing("lottery", lottery)),
+        WinnersAnswer::NoAgency => return Err(Trouble::missing("agency", agency)),
         WinnersAnswer::NotReady { .. } => None,
         WinnersAnswer::Page(page) => Some(page),
     };

@@ -34,7 +34,10 @@ pub(super) async fn set_administrator(visit: Visit, form: Form) -> Result<Respon
     };
     match visit.app.write(&visit.caller, action).await {
         Ok(written) => Ok(moved(&visit.app, "/members", &written.position)),
-        Err(trouble) => page(&visit, trouble.status(), String::new(), Some(&trouble)).await,
+        Err(trouble) => {
+            let visit = visit.after(&trouble);
+            page(&visit, trouble.status(), String::new(), Some(&trouble)).await
+        }
     }
 }
 

@@ -89,6 +89,7 @@ pub(super) async fn vote(
                 receipt: None,
                 trouble: Some(&trouble),
             };
+            let visit = visit.after(&trouble);
             page(&visit, &headers, poll, None, shown).await
         }
     }

@@ -58,7 +58,7 @@ pub(super) async fn show(
         value: (me, found),
         position,
     } = visit.app.ask(&visit.caller, question).await?;
-    let (area, post) = found.ok_or_else(|| Trouble::not_found("post"))?;
+    let (area, post) = found.ok_or_else(|| Trouble::missing("post", post))?;
     visit.app.agent.count(area.id);
     let position = mark_read(&visit, &post).await.unwrap_or(position);
     let title = match &post.body {
@@ -265,6 +265,7 @@ pub(super) async fn publish(
                 text: &text,
                 trouble: Some(&trouble),
             };
+            let visit = visit.after(&trouble);
             write_page(&visit, trouble.status(), &area, &draft).await
         }
     }

@@ -53,6 +53,13 @@ impl Visit {
         self.language.pick(spanish, english)
     }
 
+    /// The visit after a refusal: what is shown now is at least as new as what the refusal knew.
+    pub fn after(mut self, trouble: &Trouble) -> Self {
+        let refused_at = trouble.refused_at.as_ref().map(|position| position.index);
+        self.caller.seen = self.caller.seen.max(refused_at);
+        self
+    }
+
     /// A whole page.
     pub fn page(&self, frame: Frame<'_>, position: &Position, content: Markup) -> Response {
         self.page_with(StatusCode::OK, frame, Some(position), content)

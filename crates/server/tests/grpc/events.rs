@@ -7,7 +7,7 @@ use api::grpc::v1::event::What;
 use api::grpc::v1::watch_events_response::Message;
 use futures_util::StreamExt;
 use server::{Config, Limits};
-use tonic::{Code, Streaming};
+use tonic::{Code, Status, Streaming};
 use tonic_types::StatusExt;
 
 use crate::site::{PATIENCE, Site, config, fields, open, post, refused, signed};
@@ -204,26 +204,36 @@ async fn what_cannot_be_followed_is_refused() {
 
 #[tokio::test]
 async fn a_session_that_ends_ends_its_streams() {
-    let quick = Config {
-        limits: Limits {
-            heartbeat: Duration::from_millis(50),
-            ..Limits::default()
-        },
-        ..config()
-    };
-    let site = Site::with(quick, open()).await;
+    let site = Site::start().await;
     let ana = site.member("ana").await;
     let mut stream = watch(&site, &ana, after("")).await;
+    let all = v1::WatchKeysRequest {
+        target: Some(v1::watch_keys_request::Target::Prefix(Default::default())),
+        ..v1::WatchKeysRequest::default()
+    };
+    let keys = site.store().watch_keys(signed(&ana, all)).await;
+    let mut keys = keys.unwrap().into_inner();
     let leave = signed(&ana, v1::LogOutRequest::default());
     site.accounts().log_out(leave).await.unwrap();
-    let end = loop {
+    // Less than a heartbeat, also on a busy machine.
+    let soon = Duration::from_secs(5);
+    let ended = tokio::time::timeout(soon, async {
+        (end(&mut stream).await, end(&mut keys).await)
+    });
+    let (end, of_keys) = ended.await.unwrap();
+    refused(&end, Code::Unauthenticated, "not-signed-in");
+    refused(&of_keys, Code::Unauthenticated, "not-signed-in");
+    site.stop().await;
+}
+
+/// Why a stream ends.
+async fn end<T>(stream: &mut Streaming<T>) -> Status {
+    loop {
         match stream.message().await {
             Ok(said) => assert!(said.is_some(), "no reason"),
-            Err(end) => break end,
+            Err(end) => return end,
         }
-    };
-    refused(&end, Code::Unauthenticated, "not-signed-in");
-    site.stop().await;
+    }
 }
 
 #[tokio::test]

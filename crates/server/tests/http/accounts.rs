@@ -367,5 +367,63 @@ async fn a_retried_registration_makes_one_account() {
     site.send(register(&luis))
         .await
         .is_problem(409, "request-conflict");
+    let other = json!({ "name": "ana", "password": "otra frase larga" });
+    site.send(register(&other))
+        .await
+        .is_problem(409, "request-conflict");
+    site.log_in("ana", PASSWORD).await;
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retried_registration_does_not_help_to_guess_a_password() {
+    let mut config = config();
+    config.limits.login_failures_per_name_and_address = 2;
+    let site = Site::with(config).await;
+    let register = |password: &str| {
+        let body = json!({ "name": "ana", "password": password });
+        Ask::new("POST", "/v1/accounts").key("k-1").json(&body)
+    };
+    assert_eq!(site.send(register(PASSWORD)).await.status, 201);
+    for guess in ["adivina una", "adivina dos"] {
+        let refused = site.send(register(guess)).await;
+        refused.is_problem(409, "request-conflict");
+    }
+    let refused = site.send(register("adivina tres")).await;
+    refused.is_problem(429, "too-many-attempts");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_does_not_count_is_told_from_none() {
+    let site = Site::start().await;
+    let (area, ana) = (site.area("Obras").await, site.member("ana").await);
+    let over = site.log_in("ana", PASSWORD).await;
+    site.delete("/v1/sessions/current", Some(&over)).await;
+    let path = format!("/v1/areas/{area}/posts");
+    let post = json!({ "title": "x", "text": "x" });
+    let told = async |token: Option<&str>| {
+        let (read, write) = (
+            site.get(&path, token).await,
+            site.post(&path, token, &post).await,
+        );
+        for answer in [&read, &write] {
+            assert_eq!(
+                answer.header("www-authenticate"),
+                Some("Bearer realm=\"consorcio\"")
+            );
+        }
+        [read, write].map(|answer| answer.is_problem(401, "not-signed-in")["detail"].to_string())
+    };
+    let last = if ana.ends_with('x') { 'y' } else { 'x' };
+    let unknown = format!("{}{last}", &ana[..ana.len() - 1]);
+    for token in [&*over, &*unknown, "nonsense"] {
+        for detail in told(Some(token)).await {
+            assert!(detail.contains("is over, or never was"), "{detail}");
+        }
+    }
+    for detail in told(None).await {
+        assert!(detail.contains("this needs a session"), "{detail}");
+    }
     site.stop().await;
 }

@@ -54,6 +54,40 @@ async fn bodies_that_are_not_what_they_must_be_are_refused_and_write_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn lists_in_the_place_of_objects_are_refused() {
+    let site = Site::start().await;
+    let (area, admin) = (site.area("Obras").await, site.admin().await);
+    site.publish(&admin, area, "uno").await;
+    let before = counts(&site, &admin).await;
+    let name_and_password = json!(["zeta", "una frase larga"]);
+    let cases = [
+        ("/v1/accounts".to_owned(), name_and_password.clone()),
+        ("/v1/sessions".to_owned(), name_and_password),
+        ("/v1/areas".to_owned(), json!(["Fiestas", ""])),
+        (format!("/v1/areas/{area}/posts"), json!(["dos", "texto"])),
+        (
+            format!("/v1/areas/{area}/read"),
+            json!([1, null, null, true]),
+        ),
+        (
+            "/v1/polls".to_owned(),
+            json!({ "question": "¿?", "options": ["a", "b"], "list": [["ana", 1]] }),
+        ),
+    ];
+    for (path, body) in cases {
+        let refused = site.post(&path, Some(&admin), &body).await;
+        let refused = refused.is_problem(422, "invalid");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("invalid type: sequence"),
+            "{path}: {detail}"
+        );
+    }
+    assert_eq!(counts(&site, &admin).await, before);
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deep_and_absurd_json_is_refused() {
     let site = Site::start().await;
     let (area, ana) = (site.area("Obras").await, site.member("ana").await);

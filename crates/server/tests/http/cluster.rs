@@ -1,10 +1,15 @@
 //! Several nodes, seen from their front doors.
 
+use std::time::Duration;
+
 use api::types::Doors;
 use serde_json::{Value, json};
 use server::Config;
 
 use crate::site::{Ask, PASSWORD, Site, Stream, config, until};
+
+/// A stream outlives its session by less than this, also on a busy machine: less than a heartbeat.
+const SOON: Duration = Duration::from_secs(5);
 
 pub async fn three() -> Vec<Site> {
     three_with(config()).await
@@ -125,6 +130,70 @@ async fn a_client_that_carries_its_index_reads_its_own_writes_anywhere() {
         let read = sites[(round + 1) % 3].send(ask).await;
         assert_eq!(read.status, 200, "{read:?}");
         assert!(read.index() >= made.index());
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn asking_for_session_without_an_index_gives_nothing_older_than_asking_for_nothing() {
+    let sites = three().await;
+    let (area, ana) = (sites[0].area("Obras").await, sites[0].member("ana").await);
+    for round in 0..30 {
+        let post = sites[round % 3].publish(&ana, area, "uno").await;
+        for asked in ["", "?consistency=session"] {
+            let path = format!("/v1/areas/{area}/posts/{post}{asked}");
+            let read = sites[(round + 1) % 3].get(&path, Some(&ana)).await;
+            assert_eq!(read.status, 200, "{asked}: {read:?}");
+        }
+        let path = "/v1/journals/acta?tail=1&consistency=session";
+        let entry = Ask::new("POST", "/v1/journals/acta").token(Some(&ana));
+        let made = sites[round % 3].send(entry.body("x")).await;
+        let read = sites[(round + 1) % 3].get(path, Some(&ana)).await;
+        assert_eq!(read.json()["newest"], made.json()["index"], "{read:?}");
+    }
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_ends_with_its_session_on_every_node() {
+    let sites = three().await;
+    let ana = sites[0].member("ana").await;
+    let password = json!({ "current_password": PASSWORD, "new_password": "otra frase larga" });
+    for (how, asked) in ["this", "every", "password"].into_iter().zip(1..) {
+        let streamed = match how {
+            "this" => ana.clone(),
+            _ => sites[0].log_in("ana", PASSWORD).await,
+        };
+        let mut streams = Vec::new();
+        for site in &sites {
+            streams.push(Stream::open(site, "/v1/events", &streamed, None).await);
+        }
+        let node = &sites[asked % 3];
+        let other = node.log_in("ana", PASSWORD).await;
+        let ended = match how {
+            "this" => node.delete("/v1/sessions/current", Some(&streamed)).await,
+            "every" => node.delete("/v1/sessions", Some(&other)).await,
+            _ => {
+                let path = "/v1/accounts/current/password";
+                node.put(path, Some(&other), &password).await
+            }
+        };
+        assert_eq!(ended.status, 204, "{ended:?}");
+        for stream in &mut streams {
+            let over = async {
+                let mut last = None;
+                while let Some(message) = stream.next().await {
+                    last = message.comment.or(last);
+                }
+                last.expect("a reason")
+            };
+            let last = tokio::time::timeout(SOON, over).await.expect(how);
+            assert!(last.contains("session"), "{how}: {last}");
+        }
     }
     for site in sites {
         site.stop().await;

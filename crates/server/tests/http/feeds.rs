@@ -33,10 +33,24 @@ async fn an_area_is_an_atom_feed_with_a_tag() {
             .token(Some(&ana))
             .header("If-None-Match", tag)
     };
-    let same = site.send(again(&format!("\"other\", W/{tag}"))).await;
+    let strong = tag.strip_prefix("W/").unwrap();
+    let same = site.send(again(&format!("\"other\", {strong}"))).await;
+    assert_eq!((same.status, same.header("etag")), (304, Some(tag)));
+    let same = site.send(again(&format!("\"other\", {tag}"))).await;
     assert_eq!((same.status, same.body.len()), (304, 0));
     assert_eq!(same.header("etag"), Some(tag));
     assert_eq!(site.send(again("\"other\"")).await.status, 200);
+
+    // Another node has another address, and with it other links; what is new is no other.
+    let elsewhere = |ask: Ask| ask.host("n3.example:8080");
+    let other = Ask::new("GET", &path).token(Some(&ana));
+    let other = site.send(elsewhere(other)).await;
+    assert!(
+        other.text().contains("http://n3.example:8080/"),
+        "{other:?}"
+    );
+    assert_eq!(other.header("etag"), Some(tag));
+    assert_eq!(site.send(elsewhere(again(tag))).await.status, 304);
     site.get("/v1/areas/99/atom", Some(&ana))
         .await
         .is_problem(404, "not-found");

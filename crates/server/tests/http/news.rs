@@ -317,3 +317,50 @@ async fn a_retried_post_is_published_once() {
     assert_eq!(titles(&listed), ["uno", "uno"]);
     site.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_named_as_it_was_asked_for() {
+    let site = Site::start().await;
+    let (area, ana) = (site.area("Obras").await, site.member("ana").await);
+    let admin = site.admin().await;
+    let post = json!({ "title": "x", "text": "x" });
+    let long = "x".repeat(5_000);
+    for (path, detail) in [
+        ("/v1/areas/Obraz", "there is no area \"Obraz\""),
+        ("/v1/areas/Obraz/posts", "there is no area \"Obraz\""),
+        ("/v1/areas/Obraz/atom", "there is no area \"Obraz\""),
+        ("/v1/route/areas/Obraz", "there is no area \"Obraz\""),
+        ("/v1/areas/%0A%22", "there is no area \"\\n\\\"\""),
+        ("/v1/areas/99/posts", "there is no area 99"),
+        (&format!("/v1/areas/{area}/posts/7"), "there is no post 7"),
+        ("/v1/polls/9", "there is no poll 9"),
+        ("/v1/polls/nueve", "there is no poll \"nueve\""),
+        ("/v1/lotteries/9", "there is no lottery 9"),
+        ("/v1/keys/nada", "there is no key \"nada\""),
+        ("/v1/journals/nada", "there is no journal \"nada\""),
+    ] {
+        let missing = site.get(path, Some(&ana)).await;
+        let missing = missing.is_problem(404, "not-found");
+        assert_eq!(missing["detail"], detail, "{path}");
+    }
+    let missing = site.get(&format!("/v1/areas/{long}"), Some(&ana)).await;
+    let missing = missing.is_problem(404, "not-found");
+    assert!(missing["detail"].as_str().unwrap().len() < 200);
+    for (path, detail) in [
+        ("/v1/areas/Obraz/posts", "there is no area \"Obraz\""),
+        ("/v1/areas/99/posts", "there is no area 99"),
+    ] {
+        let missing = site.post(path, Some(&ana), &post).await;
+        let missing = missing.is_problem(404, "not-found");
+        assert_eq!(missing["detail"], detail, "{path}");
+    }
+    for (path, detail) in [
+        (format!("/v1/areas/{area}/posts/7"), "there is no post 7"),
+        ("/v1/areas/99".to_owned(), "there is no area 99"),
+    ] {
+        let missing = site.delete(&path, Some(&admin)).await;
+        let missing = missing.is_problem(404, "not-found");
+        assert_eq!(missing["detail"], detail, "{path}");
+    }
+    site.stop().await;
+}

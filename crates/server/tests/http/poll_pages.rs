@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::site::{PASSWORD, Site};
+use crate::cluster::three;
+use crate::site::{Ask, PASSWORD, Site};
 use crate::web::{Browser, hidden, is_a_good_page};
 
 const NEW: &str = "question=%C2%BFGatos+o+perros%3F&options=Gatos%0D%0APerros%0D%0A&closes=\
@@ -57,6 +58,46 @@ async fn a_member_asks_votes_changes_and_closes_on_pages() {
     assert_eq!(late.status, 409);
     assert!(late.text().contains("La votación está cerrada"));
     site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ballot_that_comes_too_late_is_answered_with_the_closed_poll() {
+    let sites = three().await;
+    let ana = sites[0].member("ana").await;
+    let body = json!({ "question": "¿Fiesta?", "options": ["Sí", "No"] });
+    let mut browser = Browser::signed_in(&sites[2], "ana", PASSWORD).await;
+    for poll in 1..=10 {
+        let made = sites[0].post("/v1/polls", Some(&ana), &body).await;
+        assert_eq!(made.json()["id"], poll);
+        let path = format!("/polls/{poll}");
+        let code = loop {
+            let page = browser.get(&path).await;
+            match page.status {
+                200 => break hidden(page.text(), "code"),
+                status => assert_eq!(status, 404, "not there yet"),
+            }
+        };
+        let close = Ask::new("POST", &format!("/v1/polls/{poll}/close")).token(Some(&ana));
+        let closed = sites[0].send(close).await;
+        assert_eq!(closed.status, 204);
+        let late = browser.post(&path, &format!("choice=1&code={code}")).await;
+        assert_eq!(late.status, 409);
+        assert!(late.index() > closed.index(), "{late:?}");
+        let text = late.text();
+        assert!(
+            text.contains("cerrada") && !text.contains("abierta"),
+            "{text}"
+        );
+        assert!(!text.contains("id=\"vote\""), "{text}");
+        let ballot = json!({ "choice": 1, "code": code });
+        let path = format!("/v1/polls/{poll}/ballot");
+        let refused = sites[1].put(&path, Some(&ana), &ballot).await;
+        refused.is_problem(409, "poll-closed");
+        assert!(refused.index() > late.index(), "{refused:?}");
+    }
+    for site in sites {
+        site.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

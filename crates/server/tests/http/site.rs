@@ -184,6 +184,13 @@ impl Ask {
         self
     }
 
+    /// Under another name than `localhost`.
+    pub fn host(mut self, host: &str) -> Self {
+        let asked = format!("Host: {host}\r\n");
+        self.head = self.head.replace("Host: localhost\r\n", &asked);
+        self
+    }
+
     pub fn token(self, token: Option<&str>) -> Self {
         match token {
             Some(token) => self.header("Authorization", &format!("Bearer {token}")),

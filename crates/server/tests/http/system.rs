@@ -144,6 +144,7 @@ async fn the_document_describes_every_route_and_no_other() {
         for (method, operation) in item.as_object().unwrap() {
             described.insert(format!("{} {path}", method.to_uppercase()));
             check_operation(operation, &document);
+            check_body(&format!("{method} {path}"), operation, &document);
         }
     }
     let wanted: BTreeSet<String> = ROUTES
@@ -167,6 +168,64 @@ async fn the_document_describes_every_route_and_no_other() {
     site.stop().await;
 }
 
+/// The changes that take nothing but their path.
+const WITHOUT_BODY: [&str; 6] = [
+    "put /v1/accounts/{name}/administrator",
+    "put /v1/areas/{area}/subscription",
+    "post /v1/feed",
+    "post /v1/lotteries/{lottery}/agencies/{agency}/close",
+    "post /v1/polls/{poll}/close",
+    "post /v1/cluster/token",
+];
+
+/// The changes that take bytes as they are.
+const RAW_BODY: [&str; 2] = ["put /v1/keys/{key}", "post /v1/journals/{name}"];
+
+/// A change says what it takes: the schema of a JSON object that is in the document.
+fn check_body(route: &str, operation: &Value, document: &Value) {
+    let method = route.split(' ').next().unwrap();
+    let takes = ["post", "put", "patch"].contains(&method) && !WITHOUT_BODY.contains(&route);
+    let content = &operation["requestBody"]["content"];
+    assert_eq!(content.is_object(), takes, "{route}");
+    if takes && !RAW_BODY.contains(&route) {
+        let schema = &content["application/json"]["schema"]["$ref"];
+        let name = schema.as_str().unwrap_or_else(|| panic!("{route}"));
+        let name = name.strip_prefix("#/components/schemas/").unwrap();
+        let schema = &document["components"]["schemas"][name];
+        assert_eq!(schema["type"], "object", "{route}");
+        assert!(schema["properties"].is_object(), "{route}");
+        assert_eq!(operation["requestBody"]["required"], true, "{route}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_offers_a_request_id_where_it_is_used() {
+    let site = Site::start().await;
+    let document = site.get("/v1/openapi.json", None).await.json();
+    let offers = |method: &str, path: &str| {
+        let parameters = &document["paths"][path][method]["parameters"];
+        let parameters = parameters.as_array().into_iter().flatten();
+        parameters
+            .filter_map(|parameter| parameter["name"].as_str())
+            .any(|name| name == "idempotency-key")
+    };
+    for (method, path) in [("post", "/v1/accounts"), ("delete", "/v1/sessions")] {
+        assert!(offers(method, path), "{method} {path}");
+    }
+    for path in [
+        "/v1/sessions",
+        "/v1/feed",
+        "/v1/cluster/token",
+        "/v1/drills",
+    ] {
+        assert!(!offers("post", path), "{path}");
+    }
+    for path in ["/v1/cluster/nodes/{name}", "/v1/drills/current"] {
+        assert!(!offers("delete", path), "{path}");
+    }
+    site.stop().await;
+}
+
 /// An operation names itself, a success, and problems; what it refers to exists.
 fn check_operation(operation: &Value, document: &Value) {
     assert!(
@@ -182,7 +241,13 @@ fn check_operation(operation: &Value, document: &Value) {
     );
     let problem = &responses["default"]["content"]["application/problem+json"]["schema"]["$ref"];
     assert_eq!(problem, "#/components/schemas/Problem");
-    let text = operation.to_string();
+    resolves(operation, document);
+    resolves(&document["components"], document);
+}
+
+/// Every schema that is referred to is there.
+fn resolves(part: &Value, document: &Value) {
+    let text = part.to_string();
     for name in text.split("#/components/schemas/").skip(1) {
         let name = name.split('"').next().unwrap();
         assert!(

@@ -42,8 +42,9 @@ async fn route_area(
 ) -> Result<Answer<v1::RouteAreaResponse>, Trouble> {
     let area = news::area_ref(ask.area)?;
     // Nobody in particular asks: where to ask is no secret.
+    let which = area.clone();
     let Served { value, position } = app.read(caller, GetArea { viewer: 0, area }).await?;
-    let area = value.ok_or_else(|| Trouble::not_found("area"))?.id;
+    let area = value.ok_or_else(|| Trouble::no_area(&which))?.id;
     let status = app.engine.status();
     let shown = |(node, assigned): (&NodeStatus, bool)| v1::RouteNode {
         name: node.name.clone(),

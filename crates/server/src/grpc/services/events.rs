@@ -57,7 +57,7 @@ async fn watch_events(
     for area in &filter.areas {
         app.area(caller, &AreaRef::Id(*area)).await?;
     }
-    let reader = Reader::open(app, caller.clone(), filter, after).await?;
+    let reader = Reader::open(app, caller, filter, after).await?;
     let said = Said {
         reader,
         told: VecDeque::new(),
@@ -128,8 +128,9 @@ pub(super) async fn tallies(
         polls: vec![poll],
         kinds: vec![TALLY.to_owned(), CLOSED.to_owned()],
     };
+    app.may_follow(caller, &filter).await?;
     // Asked for at once, so that its close is either seen there or told by the reader.
-    let mut reader = Reader::open(app, caller.clone(), filter, None).await?;
+    let mut reader = Reader::open(app, caller, filter, None).await?;
     let (found, position) = look(app, caller, poll, reader.last().index).await?;
     reader.skip_tallies(position.index);
     let first = shown(&found)?;

@@ -160,6 +160,7 @@ async fn list_posts(
         Some(Listed::After(after)) => Page::After(not_negative("after", after)?),
         Some(Listed::Before(number)) => Page::Before(before(number)?),
     };
+    let which = area.clone();
     let question = move |me: &Member| ListPosts {
         viewer: me.account,
         area: area.clone(),
@@ -171,7 +172,7 @@ async fn list_posts(
         value: (_, found),
         position,
     } = app.ask(caller, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("area"))?;
+    let found = found.ok_or_else(|| Trouble::no_area(&which))?;
     app.agent.count(found.area.id);
     let posts = found.posts.into_iter().map(news::post);
     let (posts, next) = fit(posts, found.next, |post| post.id);
@@ -190,10 +191,10 @@ async fn get_post(
         post,
     };
     let Served {
-        value: (_, post),
+        value: (_, found),
         position,
     } = app.ask(caller, question).await?;
-    let post = post.ok_or_else(|| Trouble::not_found("post"))?;
+    let post = found.ok_or_else(|| Trouble::missing("post", post))?;
     app.agent.count(post.area);
     let post = Some(news::post(post));
     Ok(Answer::at(position, v1::GetPostResponse { post }))

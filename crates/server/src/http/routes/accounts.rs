@@ -21,8 +21,10 @@ const PAGE_MAX: i64 = 1_000;
 
 /// Make an account
 ///
-/// A retry with the same `Idempotency-Key` and name makes no second account.
+/// A retry with the same `Idempotency-Key`, name and password makes no second account. With
+/// another password than the account's it is a conflict, and counts as an attempt to log in.
 #[utoipa::path(post, path = "/v1/accounts", tag = "accounts", security(()),
+    request_body = Credentials,
     responses((status = 201, body = Account)))]
 pub(super) async fn register(
     State(app): State<App>,
@@ -80,6 +82,7 @@ pub(super) async fn list(
 ///
 /// Ends the other sessions of the account.
 #[utoipa::path(put, path = "/v1/accounts/current/password", tag = "accounts",
+    request_body = PasswordChange,
     responses((status = 204, description = "Changed")))]
 pub(super) async fn change_password(
     State(app): State<App>,
@@ -134,9 +137,11 @@ async fn set_administrator(
 
 /// Log in
 ///
-/// Opens a session. Wrong passwords use up an allowance per name and per address. An
-/// `Idempotency-Key` is not used here: a token is stored nowhere, so it cannot be answered twice.
+/// Opens a session. Wrong passwords use up an allowance per name and per address. A retry opens
+/// another session, also with an `Idempotency-Key`: a token is stored nowhere, so it cannot be
+/// answered twice.
 #[utoipa::path(post, path = "/v1/sessions", tag = "accounts", security(()),
+    request_body = Credentials,
     responses((status = 201, body = Session)))]
 pub(super) async fn log_in(
     State(app): State<App>,

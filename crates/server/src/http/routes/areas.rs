@@ -34,7 +34,8 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Answe
 /// Add an area
 ///
 /// Administrators only.
-#[utoipa::path(post, path = "/v1/areas", tag = "news", responses((status = 201, body = AreaMade)))]
+#[utoipa::path(post, path = "/v1/areas", tag = "news", request_body = NewArea,
+    responses((status = 201, body = AreaMade)))]
 pub(super) async fn add(
     State(app): State<App>,
     Input { caller, body }: Input<NewArea>,
@@ -77,6 +78,7 @@ pub(super) async fn get(
 /// Administrators only.
 #[utoipa::path(patch, path = "/v1/areas/{area}", tag = "news",
     params(("area" = String, Path, description = "Id or name")),
+    request_body = AreaEdit,
     responses((status = 204, description = "Changed")))]
 pub(super) async fn edit(
     State(app): State<App>,

@@ -47,8 +47,9 @@ pub(super) async fn route(
 
 /// The area's id. Nobody in particular asks: where to ask is no secret.
 async fn existing(app: &App, caller: &Caller, area: AreaRef) -> Result<Served<i64>, Trouble> {
+    let which = area.clone();
     let Served { value, position } = app.read(caller, GetArea { viewer: 0, area }).await?;
-    let area = value.ok_or_else(|| Trouble::not_found("area"))?;
+    let area = value.ok_or_else(|| Trouble::no_area(&which))?;
     Ok(Served {
         value: area.id,
         position,

@@ -49,7 +49,7 @@ pub(super) async fn stream(
     };
     app.may_follow(&caller, &filter).await?;
     let after = cursor(&headers, &query)?;
-    let reader = Reader::open(&app, caller, filter, after).await?;
+    let reader = Reader::open(&app, &caller, filter, after).await?;
     let head = [
         (CONTENT_TYPE, "text/event-stream"),
         (CACHE_CONTROL, "no-store"),

@@ -103,8 +103,7 @@ fn rendered(
         base: &app.public_url(headers),
         area,
     };
-    let xml = atom::render(&channel, &entries);
-    let tag = format!("\"{}\"", &blake3::hash(xml.as_bytes()).to_hex()[..32]);
+    let tag = atom::tag(&channel, &entries);
     let known = headers
         .get_all(IF_NONE_MATCH)
         .iter()
@@ -116,13 +115,15 @@ fn rendered(
         return Positioned(position, (StatusCode::NOT_MODIFIED, head)).into_response();
     }
     let kind = [(CONTENT_TYPE, "application/atom+xml; charset=utf-8")];
+    let xml = atom::render(&channel, &entries);
     Positioned(position, (head, kind, xml)).into_response()
 }
 
-/// Whether an `If-None-Match` names this tag.
+/// Whether an `If-None-Match` names this tag, weak or not.
 fn names(value: &HeaderValue, tag: &str) -> bool {
     let text = value.to_str().unwrap_or_default();
+    let opaque = |tag: &str| tag.trim_start_matches("W/").to_owned();
     text.split(',')
         .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+        .any(|one| one == "*" || opaque(one) == opaque(tag))
 }

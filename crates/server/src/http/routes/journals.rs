@@ -97,7 +97,8 @@ pub(super) async fn range(
     let Served { value, position } = app.read_page(&caller, wanted.limit, reads).await?;
     let [info, entries] = answers(value)?;
     let StoreReply::Journal(info) = info? else {
-        return Err(Trouble::not_found("journal"));
+        let name = String::from_utf8_lossy(&key);
+        return Err(Trouble::missing_name("journal", &name));
     };
     let StoreReply::Entries(mut entries) = entries? else {
         return Err(odd());
@@ -222,7 +223,7 @@ pub(super) async fn entry(
     let entry = entries.into_iter().find(|entry| entry.index == index);
     let shown = JournalEntryShown {
         node: position.node.to_string(),
-        entry: render::entry(entry.ok_or_else(|| Trouble::not_found("entry"))?),
+        entry: render::entry(entry.ok_or_else(|| Trouble::missing("entry", index))?),
     };
     Ok(Answer::ok(position, shown))
 }
@@ -232,6 +233,7 @@ pub(super) async fn entry(
 /// All but the newest ones. Indexes are never used again.
 #[utoipa::path(post, path = "/v1/journals/{name}/trim", tag = "journals",
     params(("name" = String, Path, description = "1 to 1,024 bytes, percent-encoded")),
+    request_body = JournalTrim,
     responses((status = 200, body = JournalTrimmed)))]
 pub(super) async fn trim(
     State(app): State<App>,

@@ -26,6 +26,7 @@ pub(super) async fn get(
     caller: Caller,
     KeyPath(key): KeyPath,
 ) -> Result<Response, Trouble> {
+    let name = String::from_utf8_lossy(&key).into_owned();
     let question = move |_: &Member| Ask {
         reads: vec![
             Read::Get { key: key.clone() },
@@ -39,7 +40,7 @@ pub(super) async fn get(
     } = app.ask(&caller, question).await?;
     let [value, version] = two(answers)?;
     let StoreReply::Bytes(value) = value? else {
-        return Err(Trouble::not_found("key"));
+        return Err(Trouble::missing_name("key", &name));
     };
     let binary = HeaderValue::from_static("application/octet-stream");
     let private = HeaderValue::from_static("no-store");

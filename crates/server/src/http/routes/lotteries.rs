@@ -58,7 +58,7 @@ pub(super) async fn list(
 /// Open a lottery
 ///
 /// It becomes the current one. Administrators only.
-#[utoipa::path(post, path = "/v1/lotteries", tag = "lotteries",
+#[utoipa::path(post, path = "/v1/lotteries", tag = "lotteries", request_body = NewLottery,
     responses((status = 201, body = LotteryMade)))]
 pub(super) async fn open(
     State(app): State<App>,
@@ -96,7 +96,7 @@ pub(super) async fn get(
         value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let (lottery, agencies) = found.ok_or_else(|| Trouble::not_found("lottery"))?;
+    let (lottery, agencies) = found.ok_or_else(|| Trouble::missing("lottery", id))?;
     let shown = LotteryShown {
         lottery: render::lottery(lottery),
         by_agency: agencies.into_iter().map(render::agency).collect(),
@@ -110,6 +110,7 @@ pub(super) async fn get(
 /// theirs to the lottery's own port.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/bets", tag = "lotteries",
     params(("lottery" = i64, Path, description = "Id")),
+    request_body = NewBets,
     responses((status = 201, body = BetsStored)))]
 pub(super) async fn store_bets(
     State(app): State<App>,
@@ -178,6 +179,7 @@ pub(super) async fn close(
 /// closed. Administrators only.
 #[utoipa::path(post, path = "/v1/lotteries/{lottery}/draw", tag = "lotteries",
     params(("lottery" = i64, Path, description = "Id")),
+    request_body = NewDraw,
     responses((status = 200, body = DrawMade)))]
 pub(super) async fn draw(
     State(app): State<App>,
@@ -245,8 +247,8 @@ pub(super) async fn winners(
     } = app.ask(&caller, question).await?;
     let page = match answer {
         WinnersAnswer::Page(page) => page,
-        WinnersAnswer::NoLottery => return Err(Trouble::not_found("lottery")),
-        WinnersAnswer::NoAgency => return Err(Trouble::not_found("agency")),
+        WinnersAnswer::NoLottery => return Err(Trouble::missing("lottery", lottery)),
+        WinnersAnswer::NoAgency => return Err(Trouble::missing("agency", agency)),
         WinnersAnswer::NotReady { open_agencies } => {
             let detail =
                 format!("it has not been drawn yet; agencies that are still open: {open_agencies}");
@@ -301,7 +303,7 @@ pub(super) async fn record(
     if bets && !me.administrator {
         return Err(forbidden_to_members());
     }
-    let page = page.ok_or_else(|| Trouble::not_found("lottery"))?;
+    let page = page.ok_or_else(|| Trouble::missing("lottery", lottery))?;
     Ok(Answer::ok(position, render::record(page)))
 }
 
@@ -327,6 +329,6 @@ pub(super) async fn receipt(
         value: (_, receipt),
         position,
     } = app.ask(&caller, question).await?;
-    let receipt = receipt.ok_or_else(|| Trouble::not_found("receipt"))?;
+    let receipt = receipt.ok_or_else(|| Trouble::missing("receipt", leaf_index))?;
     Ok(Answer::ok(position, render::receipt(lottery, receipt)))
 }

@@ -62,7 +62,7 @@ fn lottery_ref(text: &str) -> Result<LotteryRef, Trouble> {
         "current" => Ok(LotteryRef::Current),
         _ => digits(text)
             .map(LotteryRef::Id)
-            .ok_or_else(|| Trouble::not_found("lottery")),
+            .ok_or_else(|| Trouble::missing_name("lottery", text)),
     }
 }
 
@@ -88,8 +88,8 @@ impl<S: Send + Sync> FromRequestParts<S> for AgencyPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Trouble> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((lottery, agency)) = path.map_err(bad_path)?;
-        let agency = digits(&agency).ok_or_else(|| Trouble::not_found("agency"))?;
-        Ok(AgencyPath(lottery_ref(&lottery)?, agency))
+        let number = digits(&agency).ok_or_else(|| Trouble::missing_name("agency", &agency))?;
+        Ok(AgencyPath(lottery_ref(&lottery)?, number))
     }
 }
 
@@ -99,7 +99,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LeafPath {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Trouble> {
         let path = Path::<(String, String)>::from_request_parts(parts, state).await;
         let Path((lottery, leaf)) = path.map_err(bad_path)?;
-        let leaf = digits(&leaf).ok_or_else(|| Trouble::not_found("receipt"))?;
-        Ok(LeafPath(lottery_ref(&lottery)?, leaf))
+        let index = digits(&leaf).ok_or_else(|| Trouble::missing_name("receipt", &leaf))?;
+        Ok(LeafPath(lottery_ref(&lottery)?, index))
     }
 }

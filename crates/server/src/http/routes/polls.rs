@@ -60,7 +60,7 @@ pub(super) async fn list(
 }
 
 /// Make a poll
-#[utoipa::path(post, path = "/v1/polls", tag = "polls",
+#[utoipa::path(post, path = "/v1/polls", tag = "polls", request_body = NewPoll,
     responses((status = 201, body = PollMade)))]
 pub(super) async fn create(
     State(app): State<App>,
@@ -107,6 +107,7 @@ pub(super) async fn get(
 #[utoipa::path(put, path = "/v1/polls/{poll}/ballot", tag = "polls",
     params(("poll" = i64, Path, description = "Id of the poll")),
     security((), ("session" = [])),
+    request_body = CastBallot,
     responses((status = 200, body = BallotCast)))]
 pub(super) async fn vote(
     State(app): State<App>,

@@ -50,6 +50,7 @@ pub(super) async fn list(
     let unread_only = query.flag("unread")?;
     let limit = query.number("limit", 1..=PAGE_MAX)?.unwrap_or(PAGE_DEFAULT) as u32;
     let page = page(&query)?;
+    let which = area.clone();
     let question = move |me: &Member| {
         let (viewer, area) = (me.account, area.clone());
         ListPosts {
@@ -64,7 +65,7 @@ pub(super) async fn list(
         value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let found = found.ok_or_else(|| Trouble::not_found("area"))?;
+    let found = found.ok_or_else(|| Trouble::no_area(&which))?;
     app.agent.count(found.area.id);
     let posts = found.posts.into_iter().map(render::post).collect();
     Ok(Answer::ok(
@@ -93,6 +94,7 @@ fn page(query: &Pairs) -> Result<Page, Trouble> {
 /// Publish a post
 #[utoipa::path(post, path = "/v1/areas/{area}/posts", tag = "news",
     params(("area" = String, Path, description = "Id or name")),
+    request_body = NewPost,
     responses((status = 201, body = PostMade)))]
 pub(super) async fn publish(
     State(app): State<App>,
@@ -135,10 +137,10 @@ pub(super) async fn get(
         post,
     };
     let Served {
-        value: (_, post),
+        value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let post = post.ok_or_else(|| Trouble::not_found("post"))?;
+    let post = found.ok_or_else(|| Trouble::missing("post", post))?;
     app.agent.count(post.area);
     Ok(Answer::ok(position, render::post(post)))
 }
@@ -170,6 +172,7 @@ pub(super) async fn delete(
     params(
         ("area" = String, Path, description = "Id or name of the area"),
         ("id" = i64, Path, description = "Id of the post")),
+    request_body = Hide,
     responses((status = 204, description = "Hidden")))]
 pub(super) async fn hide(
     State(app): State<App>,
@@ -191,6 +194,7 @@ pub(super) async fn hide(
 /// `{"post": 7}`, `{"up_to": 7}` or `{"all": true}`; with `"read": false` it is undone.
 #[utoipa::path(post, path = "/v1/areas/{area}/read", tag = "news",
     params(("area" = String, Path, description = "Id or name")),
+    request_body = Mark,
     responses((status = 200, body = Unread)))]
 pub(super) async fn mark(
     State(app): State<App>,

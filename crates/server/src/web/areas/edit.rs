@@ -53,6 +53,7 @@ pub(in crate::web) async fn add(visit: Visit, form: Form) -> Result<Response, Tr
                 description,
                 trouble: Some(&trouble),
             };
+            let visit = visit.after(&trouble);
             edit_page(&visit, trouble.status(), &edited).await
         }
     }
@@ -111,6 +112,7 @@ pub(in crate::web) async fn edit(
                 description,
                 trouble: Some(&trouble),
             };
+            let visit = visit.after(&trouble);
             edit_page(&visit, trouble.status(), &edited).await
         }
     }

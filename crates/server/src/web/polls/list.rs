@@ -72,6 +72,7 @@ pub(in crate::web) async fn create(visit: Visit, form: Form) -> Result<Response,
         }
         Err(trouble) => {
             draft.trouble = Some(&trouble);
+            let visit = visit.after(&trouble);
             list_page(&visit, trouble.status(), i64::MAX, &draft).await
         }
     }
