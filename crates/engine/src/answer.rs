@@ -89,6 +89,9 @@ pub enum WriteError {
     /// done.
     #[error("this node cannot go on and serves nothing; ask another")]
     CannotGoOn,
+    /// This node was removed from the cluster; nothing was done.
+    #[error("this node was removed from the cluster and serves nothing; ask another")]
+    Removed,
 }
 
 /// Why a read was not answered.
@@ -126,6 +129,9 @@ pub enum ReadError {
     /// The log or the state of this node has failed and its process is about to end.
     #[error("this node cannot go on and serves nothing; ask another")]
     CannotGoOn,
+    /// This node was removed from the cluster.
+    #[error("this node was removed from the cluster and serves nothing; ask another")]
+    Removed,
 }
 
 /// Why a change of the members was refused or failed.

@@ -15,9 +15,10 @@ use openraft_rt::{AsyncRuntime, Instant as _};
 use crate::answer::MembershipError;
 use crate::env::Env;
 use crate::identity::JoinToken;
-use crate::node::{InstantOf, Leader, Node, StartError};
+use crate::node::{InstantOf, Leader, Node};
 use crate::peers::client::CallError;
 use crate::peers::wire::{Candidate, JoinError, Pulse, Request, Response};
+use crate::start::StartError;
 use crate::types::{Member, Membership, NodeId};
 
 /// How often a leader looks after the members.
@@ -210,7 +211,7 @@ impl<E: Env> Node<E> {
             .call(&Request::Ping(self.pulse()), CHECK_TIMEOUT)
             .await;
         match answer {
-            Ok(Response::Pong(pulse)) => {
+            Ok(Response::Pong(pulse) | Response::Stranger(pulse, _)) => {
                 self.heard(pulse);
                 self.serves(id)
             }

@@ -77,10 +77,12 @@ impl<E: Env> Node<E> {
         self.inner.state.memory().look_up(reads, now_ms, index)
     }
 
-    fn may_read(&self) -> Result<(), ReadError> {
+    /// Whether this node answers readers at all.
+    pub fn may_read(&self) -> Result<(), ReadError> {
         match () {
             () if self.is_stopping() => Err(ReadError::Stopping),
             () if self.is_outvoted() => Err(ReadError::Outvoted),
+            () if self.is_removed() => Err(ReadError::Removed),
             () if self.has_failed() => Err(ReadError::CannotGoOn),
             () => Ok(()),
         }
@@ -215,12 +217,12 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Follows the events that are applied from now on, until the node stops or is outvoted.
+    /// Follows the events that are applied from now on, until the node stops, is outvoted or removed.
     pub fn watch(&self) -> Watch {
         let receiver = self.inner.state.watch();
         Watch {
             receiver,
-            outvoted: self.inner.outvoted.clone(),
+            silenced: self.inner.silenced.clone(),
             events: Arc::new([]),
             next: 0,
         }
@@ -228,12 +230,12 @@ impl<E: Env> Node<E> {
 }
 
 impl<E: Env> Node<E> {
-    /// Follows what commands touch in the store from now on, until the node stops or is outvoted.
+    /// Follows what commands touch in the store from now on, until the node stops, is outvoted or removed.
     /// Whoever waits for something follows first and looks at the state then.
     pub fn watch_keys(&self) -> KeyWatch {
         KeyWatch {
             receiver: self.inner.state.watch_keys(),
-            outvoted: self.inner.outvoted.clone(),
+            silenced: self.inner.silenced.clone(),
         }
     }
 }
@@ -242,14 +244,14 @@ impl<E: Env> Node<E> {
 /// called.
 pub struct KeyWatch {
     receiver: broadcast::Receiver<Arc<Touched>>,
-    outvoted: CancellationToken,
+    silenced: CancellationToken,
 }
 
 impl KeyWatch {
-    /// What was touched next; `None` when the node stops or was outvoted. After [`Missed`], and
+    /// What was touched next; `None` when the node stops, was outvoted or removed. After [`Missed`], and
     /// when [`Touched::missed`] says so, look at the state: what was left out is not told again.
     pub async fn next(&mut self) -> Result<Option<Arc<Touched>>, Missed> {
-        let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+        let received = self.silenced.run_until_cancelled(self.receiver.recv());
         match received.await.unwrap_or(Err(RecvError::Closed)) {
             Ok(touched) => Ok(Some(touched)),
             Err(RecvError::Closed) => Ok(None),
@@ -261,7 +263,7 @@ impl KeyWatch {
 /// The events of a node as they are applied, from the moment [`Node::watch`] was called.
 pub struct Watch {
     receiver: broadcast::Receiver<Arc<[Event]>>,
-    outvoted: CancellationToken,
+    silenced: CancellationToken,
     events: Arc<[Event]>,
     next: usize,
 }
@@ -273,10 +275,11 @@ pub struct Watch {
 pub struct Missed;
 
 impl Watch {
-    /// The next event; `None` when the node stops, or was outvoted: what it would tell is wrong.
+    /// The next event; `None` when the node stops, or was outvoted or removed: what it would tell
+    /// is wrong or old.
     pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
         loop {
-            if self.outvoted.is_cancelled() {
+            if self.silenced.is_cancelled() {
                 return Ok(None);
             }
             if let Some(event) = self.events.get(self.next) {
@@ -284,7 +287,7 @@ impl Watch {
                 return Ok(Some(event.clone()));
             }
             self.next = 0;
-            let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+            let received = self.silenced.run_until_cancelled(self.receiver.recv());
             match received.await.unwrap_or(Err(RecvError::Closed)) {
                 // A snapshot took the place of events: see `State::install_snapshot`.
                 Ok(events) if events.is_empty() => {

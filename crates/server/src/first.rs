@@ -129,7 +129,10 @@ async fn ask<Q: Query + Clone>(engine: &Engine, query: Q) -> Result<Q::Answer, S
     loop {
         match engine.read(Consistency::Linearizable, query.clone()).await {
             Ok(served) => return Ok(served.value),
-            Err(ReadError::Stopping | ReadError::CannotGoOn) => return Err(SetupError::Stopping),
+            // One that was removed has nothing to set up: whoever runs it stops it.
+            Err(ReadError::Stopping | ReadError::CannotGoOn | ReadError::Removed) => {
+                return Err(SetupError::Stopping);
+            }
             Err(ReadError::Failed(why)) => return Err(SetupError::Failed(why)),
             Err(
                 ReadError::Busy { .. }
@@ -149,7 +152,9 @@ async fn propose(
     loop {
         match engine.write(proposal.clone()).await {
             Ok(served) => return Ok(served.value.result),
-            Err(WriteError::Stopping | WriteError::CannotGoOn) => return Err(SetupError::Stopping),
+            Err(WriteError::Stopping | WriteError::CannotGoOn | WriteError::Removed) => {
+                return Err(SetupError::Stopping);
+            }
             Err(error @ WriteError::TooLarge { .. }) => {
                 return Err(SetupError::Failed(error.to_string()));
             }

@@ -33,8 +33,24 @@ async fn a_node_joins_with_the_token_and_is_removed() {
 
     let removed = command(&["cluster", "remove", "n3"]);
     assert!(removed.status.success(), "{}", stderr(&removed));
-    cluster.nodes.pop();
+    let gone = cluster.nodes.pop().unwrap();
+    eventually("n3 says what became of it", async || {
+        let said = gone
+            .logged()
+            .contains("this node was removed from the cluster");
+        said.then_some(())
+    })
+    .await;
+    let ready = gone.raw("GET /health/ready HTTP/1.1", "");
+    assert!(
+        ready.contains(" 503 ") && ready.contains("removed"),
+        "{ready}"
+    );
+    drop(gone);
     cluster.all_vote().await;
+    let log = cluster.nodes[0].logged();
+    assert!(log.contains("the members: n1, n2, n3\n"), "{log}");
+    assert!(log.contains("the members: n1, n2\n"), "{log}");
     let status = stdout(&command(&["cluster", "status"]));
     assert!(status.contains("n2") && !status.contains("n3"), "{status}");
     let unknown = command(&["cluster", "remove", "n9"]);

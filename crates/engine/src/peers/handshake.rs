@@ -102,6 +102,11 @@ pub async fn accept<E: Env>(
     Ok((hello, (sender, receiver)))
 }
 
+/// What the peer gave as its reason, if an error came of that.
+pub fn refusal_in(error: &io::Error) -> Option<&Refusal> {
+    error.get_ref()?.downcast_ref()
+}
+
 fn refusal(identity: &Identity, hello: &Hello) -> Option<Refusal> {
     if hello.version != VERSION {
         Some(Refusal::Version(VERSION))

@@ -9,6 +9,7 @@
 
 mod elections;
 mod outvoted;
+mod removed;
 mod rounds;
 mod store;
 

@@ -102,7 +102,8 @@ impl App {
                     error @ (ReadError::Failed(_)
                     | ReadError::Stopping
                     | ReadError::CannotGoOn
-                    | ReadError::Outvoted),
+                    | ReadError::Outvoted
+                    | ReadError::Removed),
                 )) => {
                     return Err(error.into());
                 }

@@ -300,6 +300,7 @@ impl Counter {
                 WriteError::DiskFull
                 | WriteError::Stopping
                 | WriteError::Outvoted
+                | WriteError::Removed
                 | WriteError::CannotGoOn
                 | WriteError::TooLarge { .. } => false,
             };
