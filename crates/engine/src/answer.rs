@@ -117,6 +117,13 @@ pub enum ReadError {
         /// The index that was asked for.
         wanted: u64,
     },
+    /// What the read must see was written and cannot be shown: neither this node's disk has room
+    /// nor the leader's.
+    #[error(
+        "no space is left on the disk, so what was written last cannot be shown yet; what is older \
+         can be read"
+    )]
+    DiskFull,
     /// The database of this node failed.
     #[error("this node's state cannot be read: {0}")]
     Failed(String),

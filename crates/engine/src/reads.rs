@@ -18,6 +18,9 @@ use crate::peers::wire::{ReadPoint, Request, Response};
 /// How long a read waits for the state it must see.
 const READ_DEADLINE: Duration = Duration::from_secs(3);
 
+/// How often a read that waits looks whether the disk is full.
+const FULL_POLL: Duration = Duration::from_millis(100);
+
 /// How long one question for an index may take: whoever comes meanwhile waits for it, and a reader
 /// has time for another.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(1);
@@ -129,17 +132,16 @@ impl<E: Env> Node<E> {
         if state.memory().index() >= index {
             return Ok(());
         }
-        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(state.applied(index))).await;
-        in_time.map_err(|_| ReadError::Behind {
+        let in_time = self.unless_full(state.applied(index)).await?;
+        in_time.ok_or_else(|| ReadError::Behind {
             at: state.memory().index(),
             wanted: index,
         })
     }
 
     async fn wait_visible(&self, index: u64) -> Result<(), ReadError> {
-        let visible = self.inner.state.visible(index);
-        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(visible)).await;
-        in_time.map_err(|_| ReadError::Behind {
+        let in_time = self.unless_full(self.inner.state.visible(index)).await?;
+        in_time.ok_or_else(|| ReadError::Behind {
             at: self
                 .inner
                 .state
@@ -148,6 +150,35 @@ impl<E: Env> Node<E> {
                 .map_or(0, |committed| committed.index),
             wanted: index,
         })
+    }
+
+    /// Waits for what a read must see; `None` if it does not come in time. While the disk is full
+    /// it does not come at all.
+    async fn unless_full(
+        &self,
+        seen: impl Future<Output = ()> + Send,
+    ) -> Result<Option<()>, ReadError> {
+        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(seen));
+        match E::Runtime::select2(Box::pin(in_time), Box::pin(self.all_are_full())).await {
+            Select2::First(in_time) => Ok(in_time.ok()),
+            Select2::Second(()) => Err(ReadError::DiskFull),
+        }
+    }
+
+    /// Waits until neither this node's disk has room nor the leader's. Where only this one's is
+    /// full another can answer, and to be behind is to say so.
+    async fn all_are_full(&self) {
+        loop {
+            let leads_full = match self.leader() {
+                Leader::Me => true,
+                Leader::Peer(id, _) => self.last_pulse(id).is_some_and(|pulse| !pulse.has_room),
+                Leader::Nobody => false,
+            };
+            if leads_full && !self.inner.state.has_room() {
+                return;
+            }
+            E::Runtime::sleep(FULL_POLL).await;
+        }
     }
 
     /// A point that covers every write acknowledged before now; asks until there is a leader.

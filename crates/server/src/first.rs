@@ -138,6 +138,7 @@ async fn ask<Q: Query + Clone>(engine: &Engine, query: Q) -> Result<Q::Answer, S
                 ReadError::Busy { .. }
                 | ReadError::NoLeader
                 | ReadError::Behind { .. }
+                | ReadError::DiskFull
                 | ReadError::Outvoted,
             ) => tokio::time::sleep(RETRY).await,
         }

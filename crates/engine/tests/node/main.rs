@@ -11,6 +11,7 @@ mod elections;
 mod outvoted;
 mod removed;
 mod rounds;
+mod starts;
 mod store;
 
 use std::path::Path;

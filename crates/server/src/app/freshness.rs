@@ -108,7 +108,10 @@ impl App {
                     return Err(error.into());
                 }
                 Ok(Err(
-                    ReadError::Busy { .. } | ReadError::NoLeader | ReadError::Behind { .. },
+                    ReadError::Busy { .. }
+                    | ReadError::NoLeader
+                    | ReadError::Behind { .. }
+                    | ReadError::DiskFull,
                 ))
                 | Err(_) => {}
             }

@@ -165,6 +165,9 @@ impl From<ReadError> for Trouble {
             ReadError::Behind { .. } => {
                 Trouble::new(Kind::Behind, detail).retry_after_ms(CATCH_UP_MS)
             }
+            ReadError::DiskFull => {
+                Trouble::new(Kind::DiskFull, detail).retry_after_ms(DISK_FULL_MS)
+            }
             ReadError::Failed(_) => Trouble::internal(detail),
             ReadError::Outvoted => out_of_service(Kind::Outvoted, detail),
             ReadError::Removed => out_of_service(Kind::Removed, detail),

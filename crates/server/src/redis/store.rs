@@ -147,6 +147,7 @@ fn unread(error: ReadError) -> Line {
         | ReadError::Outvoted
         | ReadError::Removed
         | ReadError::CannotGoOn => "CLUSTERDOWN",
+        ReadError::DiskFull => "MISCONF",
         ReadError::Failed(_) => "ERR",
     };
     format!("{code} {error}").into()
