@@ -11,7 +11,7 @@ use domain::{Action, Actor, Proposal, Query, Rejection, Reply, RequestId};
 use engine::{Consistency, Engine, ReadError, WriteError};
 
 use crate::config::Config;
-use crate::password::Passwords;
+use crate::password::{Passwords, check_rules};
 use crate::problem::Trouble;
 use crate::token::random;
 
@@ -101,13 +101,26 @@ pub async fn bootstrap(
     }
 }
 
+/// Whether the administrator may have this password.
+///
+/// # Errors
+///
+/// The rule that it breaks.
+pub fn check_password(password: &str) -> Result<(), SetupError> {
+    check_rules("password", password).map_err(broken)
+}
+
 async fn hash(config: &Config, password: &str) -> Result<String, SetupError> {
     let passwords = Passwords::new(config.password_cost, &config.limits).map_err(failed)?;
     let hashed = passwords.hash("password", password).await;
-    hashed.map_err(|trouble| match trouble.errors.first() {
+    hashed.map_err(broken)
+}
+
+fn broken(trouble: Trouble) -> SetupError {
+    match trouble.errors.first() {
         Some(error) => SetupError::Password(error.reason.clone()),
         None => failed(trouble),
-    })
+    }
 }
 
 fn generate() -> Result<String, Trouble> {
