@@ -248,7 +248,8 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Follows the events that are applied from now on, until the node stops, is outvoted or removed.
+    /// Follows the events that are applied from now on, until the node stops, is outvoted or
+    /// removed.
     pub fn watch(&self) -> Watch {
         let receiver = self.inner.state.watch();
         Watch {

@@ -314,8 +314,8 @@ fn count_nodes(
     let last = format!("n{known}");
     Err(Failure::usage(format!(
         "the cluster in {dir} has {known} nodes and --nodes says {wanted}: run it whole and take \
-         one out with `consorcio cluster remove {last}`, then delete {dir}/{last} and start it with \
-         --nodes {wanted} again",
+         one out with `consorcio cluster remove {last}`, then delete {dir}/{last} and start it \
+         with --nodes {wanted} again",
         dir = data.display(),
     )))
 }

@@ -48,9 +48,12 @@ async fn a_node_joins_with_the_token_and_is_removed() {
     );
     drop(gone);
     cluster.all_vote().await;
-    let log = cluster.nodes[0].logged();
-    let (_, after) = log.split_once("removed from the cluster").unwrap();
-    assert!(after.contains("the members: n1, n2\n"), "{log}");
+    eventually("n1 says who is left", async || {
+        let log = cluster.nodes[0].logged();
+        let (_, after) = log.rsplit_once("n3 has caught up")?;
+        after.contains("the members: n1, n2\n").then_some(())
+    })
+    .await;
     let status = stdout(&command(&["cluster", "status"]));
     assert!(status.contains("n2") && !status.contains("n3"), "{status}");
     let unknown = command(&["cluster", "remove", "n9"]);
@@ -81,6 +84,11 @@ async fn a_node_whose_disk_is_lost_is_replaced_under_load() {
             .then_some(())
     })
     .await;
+    eventually("it is said once", async || {
+        let log = cluster.nodes[0].logged();
+        (log.matches("n3 has not answered for 2 s").count() == 1).then_some(())
+    })
+    .await;
     let token = cluster.nodes[0].token().await;
     cluster.nodes[2].start(Some(&token));
     cluster.all_ready().await;
@@ -108,6 +116,8 @@ async fn one_survivor_starts_over() {
     let running = run(&config, "http://127.0.0.1:1", &recover);
     assert!(stderr(&running).contains("uses it"), "{}", stderr(&running));
 
+    let mut left_behind = cluster.nodes.swap_remove(1);
+    left_behind.kill();
     cluster.nodes.truncate(1);
     cluster.nodes[0].kill();
     assert_eq!(
@@ -129,6 +139,16 @@ async fn one_survivor_starts_over() {
     let posts = client.posts("Obras", PostsQuery::default()).await.unwrap();
     assert_eq!(posts.posts[0].title, "Acta");
     client.publish("Obras", &post).await.unwrap();
+
+    left_behind.start(None);
+    eventually("it says why it is not ready", async || {
+        let log = left_behind.logged();
+        log.contains("at the address of n1 is a node of another cluster")
+            .then_some(())
+    })
+    .await;
+    let ready = left_behind.raw("GET /health/ready HTTP/1.1", "");
+    assert!(ready.contains("its peers belong to another"), "{ready}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,3 +1,5 @@
+//! What is said of a change, and that nothing is said of none.
+
 use std::collections::BTreeMap;
 
 use super::{Is, Led, Line, Peer, View};
