@@ -55,6 +55,10 @@ fn is_sound(request: &Request<'_>) {
             assert!(*agency > 0);
             return;
         }
+        Request::Lottery { lottery } => {
+            assert!(lottery.is_none_or(|lottery| lottery > 0));
+            return;
+        }
     };
     assert!(agency > 0);
     assert!((1..=BETS_PER_BATCH_MAX).contains(&bets.len()));

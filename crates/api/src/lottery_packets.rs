@@ -10,6 +10,8 @@
 //!   StoreReceipted:request id:agency;bet:bet:…  the same again, answered with a receipt
 //!   AgencyClose:agency                          no answer
 //!   WinnersRequest:agency
+//!   Lottery:id                                  this connection means that lottery; without an id,
+//!                                               the one that is the current one now
 //!
 //!   bet       first name;last name;document;birthdate;number
 //!
@@ -17,6 +19,8 @@
 //!   ReceiptResponse:lottery;first bet;leaf index;leaf   stored; its place in the Merkle tree
 //!   NotReadyResponse:                                   not all agencies have closed
 //!   WinnersResponse:document;document;…                 the agency's winners, if it has any
+//!   LotteryResponse:id                                  what this connection means; 0 if there is
+//!                                                       no such lottery, and nothing has changed
 //! ```
 //!
 //! Parsing borrows from the packet and allocates once for a batch. What a field may hold is checked

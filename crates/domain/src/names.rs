@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
+use unicode_security::MixedScript;
 
 /// A member's name has at least this many characters: one letter is too easily mistyped.
 pub const NAME_MIN_CHARS: usize = 2;
@@ -48,7 +49,9 @@ impl std::error::Error for NameProblem {}
 impl Name {
     /// Normalises and checks a member's name.
     ///
-    /// 2 to 32 letters, digits, `.`, `_` and `-`, the first a letter or a digit.
+    /// 2 to 32 letters, digits, `.`, `_` and `-`, the first a letter or a digit; letters of one
+    /// script (Unicode Technical Standard 39, section 5.1), so that nobody passes for somebody else
+    /// with one letter that only looks the same.
     pub fn parse(text: &str) -> Result<Self, NameProblem> {
         let shown = normalised(text);
         let length = shown.chars().count();
@@ -65,6 +68,12 @@ impl Name {
         }
         if !shown.starts_with(char::is_alphanumeric) {
             return Err(NameProblem("a name starts with a letter or a digit"));
+        }
+        if shown.contains(invisible) {
+            return Err(NameProblem("a name has only letters that show"));
+        }
+        if !shown.is_single_script() {
+            return Err(NameProblem("a name has letters of one script"));
         }
         Ok(Self {
             key: folded(&shown),
@@ -93,6 +102,9 @@ impl AreaName {
         let words = normalised(text);
         if words.contains(unprintable) {
             return Err(NameProblem("an area's name has no control characters"));
+        }
+        if words.contains(invisible) {
+            return Err(NameProblem("an area's name has only characters that show"));
         }
         let shown = words
             .split(' ')
@@ -151,6 +163,36 @@ pub(crate) fn unprintable(c: char) -> bool {
         || c == '\u{feff}'
 }
 
+/// True for a text that shows nothing.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || invisible(c))
+}
+
+/// True for characters that most fonts show as nothing: `Default_Ignorable_Code_Point` of Unicode
+/// 17 (DerivedCoreProperties.txt).
+fn invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'..='\u{1160}'
+            | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fff8}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
+}
+
 fn normalised(text: &str) -> String {
     let whole: String = text.nfkc().collect();
     whole.trim_matches(' ').to_owned()
@@ -170,7 +212,7 @@ fn folded(shown: &str) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{AreaName, Name, key_of};
+    use super::{AreaName, Name, is_blank, key_of};
 
     #[test]
     fn names_are_normalised_and_folded() {
@@ -200,6 +242,9 @@ mod tests {
             "_ana",
             "-x",
             "a\0b",
+            // A Cyrillic a, and two letters that show nothing.
+            "\u{430}dmin",
+            "\u{3164}\u{3164}",
         ] {
             assert!(Name::parse(text).is_err(), "{text:?}");
         }
@@ -213,10 +258,35 @@ mod tests {
             "..",
             "a\tb",
             "a\u{202e}b",
+            "O\u{ad}bras",
+            "\u{200d}",
             &"x".repeat(61),
         ] {
             assert!(AreaName::parse(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn names_of_every_script_are_names() {
+        for text in [
+            "мария",
+            "田中さくら",
+            "김민수",
+            "دانيال",
+            "Ζωή",
+            "ana_2",
+            "岡田カナ",
+        ] {
+            assert!(Name::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_shows_nothing_is_blank() {
+        for text in ["", " \t\n", "\u{3164}", "\u{200b} \u{200d}"] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        assert!(!is_blank("👨\u{200d}👩\u{200d}👧"));
     }
 
     #[test]

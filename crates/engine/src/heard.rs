@@ -5,7 +5,7 @@ use std::time::Duration;
 use openraft_rt::Instant as _;
 
 use crate::env::Env;
-use crate::node::{InstantOf, Node, lock};
+use crate::node::{InstantOf, Leader, Node, lock, millis};
 use crate::types::Vote;
 
 /// What a follower has heard from the leader.
@@ -50,6 +50,21 @@ impl<E: Env> Heard<E> {
 }
 
 impl<E: Env> Node<E> {
+    /// How long ago this node was up to date for sure: everything that was committed then is shown
+    /// to readers.
+    pub(crate) fn age_ms(&self) -> u64 {
+        let age = match self.leader() {
+            Leader::Me => self.majority_silence(),
+            Leader::Peer(..) | Leader::Nobody => {
+                let shown = self.state().standing().committed;
+                let shown = shown.map_or(0, |log_id| log_id.index);
+                let then = lock(&self.inner.heard).up_to_date(shown);
+                then.map(|then| InstantOf::<E>::now() - then)
+            }
+        };
+        age.map_or(u64::MAX, millis)
+    }
+
     /// Notes that somebody who leads with this vote has said that all up to an index is committed.
     /// One that was deposed, and does not know it, says nothing of worth.
     pub(crate) fn heard_leader(&self, vote: &Vote, committed: Option<u64>) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft_rt::{AsyncRuntime, Instant as _};
+use openraft_rt::AsyncRuntime;
 use tokio_util::sync::CancellationToken;
 
 use crate::elections::{self, History};
@@ -275,21 +275,6 @@ impl<E: Env> Node<E> {
             }
             None => Leader::Nobody,
         }
-    }
-
-    /// How long ago this node was up to date for sure: everything that was committed then is shown
-    /// to readers.
-    pub(crate) fn age_ms(&self) -> u64 {
-        let age = match self.leader() {
-            Leader::Me => self.majority_silence(),
-            Leader::Peer(..) | Leader::Nobody => {
-                let shown = self.state().standing().committed;
-                let shown = shown.map_or(0, |log_id| log_id.index);
-                let then = lock(&self.inner.heard).up_to_date(shown);
-                then.map(|then| InstantOf::<E>::now() - then)
-            }
-        };
-        age.map_or(u64::MAX, millis)
     }
 
     /// True if the node can serve.

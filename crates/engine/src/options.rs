@@ -29,8 +29,9 @@ pub struct Options {
 pub struct Tuning {
     /// How often a leader shows that it lives, in milliseconds.
     pub heartbeat_ms: u64,
-    /// A follower stands for election after a silence between these two, in milliseconds. The
-    /// larger one is also how long it keeps faith with a leader it has heard of.
+    /// How long a follower waits between these two, in milliseconds, before it stands for election.
+    /// The larger one is also how long it keeps faith with a leader it has heard of before it
+    /// begins to wait.
     pub election_ms: (u64, u64),
     /// Bytes of a log segment.
     pub segment_bytes: u64,
@@ -44,7 +45,7 @@ impl Default for Tuning {
     fn default() -> Self {
         Tuning {
             heartbeat_ms: 80,
-            election_ms: (250, 450),
+            election_ms: (180, 340),
             segment_bytes: 16 * 1024 * 1024,
             compact_bytes: 64 * 1024 * 1024,
             keep_bytes: 16 * 1024 * 1024,

@@ -262,8 +262,8 @@ impl<E: Env> Node<E> {
 }
 
 impl<E: Env> Node<E> {
-    /// Follows what commands touch in the store from now on, until the node stops, is outvoted or removed.
-    /// Whoever waits for something follows first and looks at the state then.
+    /// Follows what commands touch in the store from now on, until the node stops, is outvoted or
+    /// removed. Whoever waits for something follows first and looks at the state then.
     pub fn watch_keys(&self) -> KeyWatch {
         KeyWatch {
             receiver: self.inner.state.watch_keys(),
@@ -280,8 +280,9 @@ pub struct KeyWatch {
 }
 
 impl KeyWatch {
-    /// What was touched next; `None` when the node stops, was outvoted or removed. After [`Missed`], and
-    /// when [`Touched::missed`] says so, look at the state: what was left out is not told again.
+    /// What was touched next; `None` when the node stops, was outvoted or removed. After
+    /// [`Missed`], and when [`Touched::missed`] says so, look at the state: what was left out is
+    /// not told again.
     pub async fn next(&mut self) -> Result<Option<Arc<Touched>>, Missed> {
         let received = self.silenced.run_until_cancelled(self.receiver.recv());
         match received.await.unwrap_or(Err(RecvError::Closed)) {

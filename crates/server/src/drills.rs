@@ -85,7 +85,10 @@ impl Drills {
             ended_at: None,
             stopped: false,
         };
-        tracing::warn!(id = drill.id, fault = ?drill.fault, seconds = drill.seconds, "a drill begins");
+        let Drill {
+            id, fault, seconds, ..
+        } = &drill;
+        tracing::warn!(id, ?fault, seconds, "a drill begins");
         let stopped = CancellationToken::new();
         kept.running = Some(Running {
             drill: drill.clone(),
@@ -122,7 +125,8 @@ impl Drills {
         heal(engine);
         drill.ended_at = Some(rfc3339(now_ms()));
         drill.stopped = stopped;
-        tracing::warn!(id = drill.id, fault = ?drill.fault, stopped, "a drill is over");
+        let Drill { id, fault, .. } = &drill;
+        tracing::warn!(id, ?fault, stopped, "a drill is over");
         kept.past.push_front(drill);
         kept.past.truncate(PAST_MAX);
     }

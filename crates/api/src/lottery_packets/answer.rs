@@ -17,6 +17,8 @@ pub enum Answer {
     NotReady,
     /// It is, and these documents won.
     Winners(Vec<String>),
+    /// The lottery that the connection means, by its id; 0 if there is no such one.
+    Lottery(i64),
 }
 
 /// Where a batch stands in a lottery's Merkle tree: with the lottery's record it proves later that
@@ -55,6 +57,7 @@ impl Answer {
             ("NotReadyResponse", "") => Ok(Answer::NotReady),
             ("WinnersResponse", "") => Ok(Answer::Winners(Vec::new())),
             ("WinnersResponse", winners) => documents(winners),
+            ("LotteryResponse", id) => id.parse().map(Answer::Lottery).map_err(|_| Unintelligible),
             _ => Err(Unintelligible),
         }
     }
@@ -69,6 +72,10 @@ impl Answer {
             Answer::Store { stored: true } => out.extend_from_slice(b"StoreResponse:0"),
             Answer::Store { stored: false } => out.extend_from_slice(b"StoreResponse:1"),
             Answer::Receipt(receipt) => write_receipt(out, receipt),
+            Answer::Lottery(id) => {
+                out.extend_from_slice(b"LotteryResponse:");
+                out.extend_from_slice(id.to_string().as_bytes());
+            }
             Answer::NotReady => out.extend_from_slice(b"NotReadyResponse:"),
             Answer::Winners(documents) => {
                 out.extend_from_slice(b"WinnersResponse:");

@@ -48,6 +48,11 @@ pub enum Request<'a> {
         /// Which.
         agency: u32,
     },
+    /// From now on this connection means one lottery, whichever is opened after it.
+    Lottery {
+        /// Its id, from 1; the current one's if it is left out.
+        lottery: Option<i64>,
+    },
 }
 
 /// Why the body of a packet is no request.
@@ -65,6 +70,9 @@ pub enum Malformed {
     /// The agency is no number from 1.
     #[error("the agency is no number from 1")]
     NoAgency,
+    /// The lottery is no number from 1.
+    #[error("the lottery is no number from 1")]
+    NoLottery,
     /// The request id is missing, too long or holds what it may not.
     #[error("the request id is not 1 to {REQUEST_ID_MAX_BYTES} visible ASCII characters")]
     NoRequestId,
@@ -121,6 +129,9 @@ impl<'a> Request<'a> {
             "WinnersRequest" => Ok(Request::WinnersRequest {
                 agency: read_agency(rest)?,
             }),
+            "Lottery" => Ok(Request::Lottery {
+                lottery: read_lottery(rest)?,
+            }),
             _ => Err(Malformed::UnknownType(
                 kind.chars().take(TYPE_TOLD_CHARS).collect(),
             )),
@@ -163,6 +174,11 @@ impl<'a> Request<'a> {
             Request::WinnersRequest { agency } => {
                 out.extend_from_slice(b"WinnersRequest:");
                 write_number(out, *agency);
+            }
+            Request::Lottery { lottery } => {
+                let id = lottery.map_or(String::new(), |id| id.to_string());
+                out.extend_from_slice(b"Lottery:");
+                out.extend_from_slice(id.as_bytes());
             }
         })
     }
@@ -214,6 +230,16 @@ fn read_agency(text: &str) -> Result<u32, Malformed> {
     number
         .filter(|number| *number > 0)
         .ok_or(Malformed::NoAgency)
+}
+
+fn read_lottery(text: &str) -> Result<Option<i64>, Malformed> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let id = digits.then(|| text.parse().ok()).flatten();
+    let id = id.filter(|id| *id > 0).ok_or(Malformed::NoLottery)?;
+    Ok(Some(id))
 }
 
 fn is_request_id(text: &str) -> bool {

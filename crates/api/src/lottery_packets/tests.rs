@@ -87,6 +87,11 @@ fn requests_are_written_as_the_protocol_says() {
             Request::WinnersRequest { agency },
             "WinnersRequest:3".to_owned(),
         ),
+        (Request::Lottery { lottery: None }, "Lottery:".to_owned()),
+        (
+            Request::Lottery { lottery: Some(17) },
+            "Lottery:17".to_owned(),
+        ),
     ];
     for (request, text) in cases {
         let packet = packet(&request);
@@ -234,6 +239,10 @@ fn bodies_that_are_no_request_are_named() {
         ("AgencyClose:1:", Malformed::NoAgency),
         ("AgencyClose:uno", Malformed::NoAgency),
         ("WinnersRequest:0", Malformed::NoAgency),
+        ("Lottery:0", Malformed::NoLottery),
+        ("Lottery:-1", Malformed::NoLottery),
+        ("Lottery: 1", Malformed::NoLottery),
+        ("Lottery:9223372036854775808", Malformed::NoLottery),
         ("WinnersRequest: 1", Malformed::NoAgency),
     ];
     for (text, expected) in cases {

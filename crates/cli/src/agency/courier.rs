@@ -44,6 +44,8 @@ pub struct Courier {
     /// The one that is asked now.
     place: usize,
     connection: Option<Connection>,
+    /// The lottery that is meant, once it is known.
+    lottery: Option<i64>,
     pause: Pauses,
     packet: Vec<u8>,
 }
@@ -54,6 +56,7 @@ impl Courier {
             servers: settings.servers.clone(),
             place: 0,
             connection: None,
+            lottery: settings.lottery,
             pause: Pauses {
                 first: settings.retry_sleep,
                 longest: settings.retry_sleep_max,
@@ -108,6 +111,9 @@ impl Courier {
                 Ok(Answer::Store { .. } | Answer::Receipt(_)) => {
                     return Err(Ended::Failed(no_such_agency(agency)));
                 }
+                Ok(Answer::Lottery(_)) => {
+                    return Err(Ended::Failed(Failure::failed("there is no such lottery")));
+                }
                 Err(error) => {
                     silences += u32::from(error.kind() == ErrorKind::UnexpectedEof);
                     if silences >= SILENCES_MAX {
@@ -133,11 +139,18 @@ impl Courier {
     }
 
     fn ask(&mut self) -> io::Result<Answer> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            closed => closed.insert(connect(&self.servers[self.place])?),
-        };
-        connection.ask(&self.packet)
+        if self.connection.is_none() {
+            let mut fresh = connect(&self.servers[self.place])?;
+            match bind(&mut fresh, self.lottery)? {
+                0 => return Ok(Answer::Lottery(0)),
+                id => self.lottery = Some(id),
+            }
+            self.connection = Some(fresh);
+        }
+        match &mut self.connection {
+            Some(connection) => connection.ask(&self.packet),
+            None => Err(ErrorKind::NotConnected.into()),
+        }
     }
 
     /// After a failure: another node, on a new connection, after a pause.
@@ -152,6 +165,21 @@ impl Courier {
     fn turn(&mut self) {
         self.connection = None;
         self.place = (self.place + 1) % self.servers.len();
+    }
+}
+
+/// Has a connection mean one lottery, whichever is opened later; answers its id, or 0 if there is
+/// none.
+fn bind(connection: &mut Connection, lottery: Option<i64>) -> io::Result<i64> {
+    let mut packet = Vec::new();
+    let request = Request::Lottery { lottery };
+    request.render(&mut packet).map_err(io::Error::other)?;
+    match connection.ask(&packet)? {
+        Answer::Lottery(id) => Ok(id),
+        _ => Err(io::Error::new(
+            ErrorKind::InvalidData,
+            "it does not know which lottery is meant",
+        )),
     }
 }
 

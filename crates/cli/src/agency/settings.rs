@@ -20,7 +20,7 @@ Examples:
 
 The file has a bet a line and no header: first name, last name, document, birthdate (YYYY-MM-DD),
 number (0 to 9999). All of it is checked before anything is sent.
-The configuration file is YAML or TOML: agency, file, receipts, server.address, batch_size,
+The configuration file is YAML or TOML: agency, file, lottery, receipts, server.address, batch_size,
 retry_sleep, retry_sleep_max, log.level. CLI_ID, CLI_SERVER_ADDRESS, CLI_BATCH_MAXAMOUNT and
 CLI_LOG_LEVEL are understood too.
 Started again with the same file, an agency repeats nothing within a day: each batch is known by
@@ -48,6 +48,12 @@ pub struct Args {
     /// Bets, one a line; without a file, one bet is taken from the environment.
     #[arg(long, value_name = "CSV", env = "CONSORCIO_AGENCY_FILE")]
     file: Option<PathBuf>,
+
+    /// Id of the lottery that is meant; by default the one that is current when the agency first
+    /// reaches a node. Whichever is opened after it gets nothing of this agency.
+    #[arg(long, value_name = "ID", env = "CONSORCIO_AGENCY_LOTTERY",
+          value_parser = clap::value_parser!(i64).range(1..))]
+    lottery: Option<i64>,
 
     /// Append the receipt of each batch to this file, one JSON object a line: with the lottery's
     /// record they prove that the bets took part (consorcio lottery verify --help).
@@ -89,6 +95,7 @@ pub struct Args {
 pub struct Settings {
     pub agency: u32,
     pub file: Option<PathBuf>,
+    pub lottery: Option<i64>,
     pub receipts: Option<PathBuf>,
     pub servers: Vec<String>,
     pub batch_size: usize,
@@ -129,6 +136,7 @@ struct Given {
     #[serde(alias = "id")]
     agency: Option<u32>,
     file: Option<PathBuf>,
+    lottery: Option<i64>,
     receipts: Option<PathBuf>,
     server: ServerSection,
     batch_size: Option<usize>,
@@ -164,6 +172,7 @@ impl Given {
         Given {
             agency: self.agency.or(below.agency),
             file: self.file.or(below.file),
+            lottery: self.lottery.or(below.lottery),
             receipts: self.receipts.or(below.receipts),
             server: ServerSection {
                 address: self.server.address.or(below.server.address),
@@ -198,6 +207,7 @@ impl Given {
         Ok(Settings {
             agency,
             file: self.file,
+            lottery: self.lottery,
             receipts: self.receipts,
             servers: servers(self.server.address.as_deref().unwrap_or_default())?,
             batch_size: size,
@@ -233,6 +243,7 @@ pub fn load(args: Args) -> Outcome<Settings> {
     let flags = Given {
         agency: args.agency,
         file: args.file,
+        lottery: args.lottery,
         receipts: args.receipts,
         server: ServerSection {
             address: args.server.map(|servers| servers.join(",")),
@@ -308,13 +319,15 @@ mod tests {
 
     #[test]
     fn yaml_and_toml_say_the_same() {
-        let yaml = "agency: 3\nserver:\n  address: a:1, b:2\nbatch_size: 10\nretry_sleep: 1s\n\
-                    retry_sleep_max: 1m\nlog:\n  level: DEBUG\n";
-        let toml = "agency = 3\nbatch_size = 10\nretry_sleep = \"1s\"\nretry_sleep_max = \"1m\"\n\
+        let yaml = "agency: 3\nlottery: 12\nserver:\n  address: a:1, b:2\nbatch_size: 10\n\
+                    retry_sleep: 1s\nretry_sleep_max: 1m\nlog:\n  level: DEBUG\n";
+        let toml = "agency = 3\nlottery = 12\nbatch_size = 10\n\
+                    retry_sleep = \"1s\"\nretry_sleep_max = \"1m\"\n\
                     [server]\naddress = \"a:1, b:2\"\n[log]\nlevel = \"DEBUG\"\n";
         let expected = Settings {
             agency: 3,
             file: None,
+            lottery: Some(12),
             receipts: None,
             servers: vec!["a:1".into(), "b:2".into()],
             batch_size: 10,

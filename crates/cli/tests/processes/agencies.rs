@@ -154,9 +154,12 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
         let some = BETS as i64 / 10;
         eventually("bets are on their way", async || {
             let shown = client.lottery(&lottery).await.ok()?;
-            (shown.lottery.bets > some).then_some(())
+            let begun = shown.by_agency.len() == AGENCIES as usize;
+            (begun && shown.lottery.bets > some).then_some(())
         })
         .await;
+        // Whatever is opened after it, these agencies mean the lottery that they began with.
+        let next = open(&client).await.to_string();
         let victim = getrandom::u32().unwrap() as usize % cluster.nodes.len();
         cluster.nodes[victim].kill();
         cluster.nodes[victim].start(None);
@@ -185,6 +188,9 @@ async fn every_agency_gets_exactly_its_winners_while_nodes_are_killed() {
                 .unwrap();
             assert_eq!(known.batch.leaf, last.leaf, "agency {number}");
         }
+        let untouched = client.lottery(&next).await.unwrap();
+        assert_eq!(untouched.lottery.bets, 0);
+        assert_eq!(untouched.lottery.open_agencies, AGENCIES);
         cluster.all_ready().await;
     }
     super::load::same_state(&cluster).await;

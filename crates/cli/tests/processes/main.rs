@@ -9,6 +9,7 @@ mod agencies;
 mod classic;
 mod commands;
 mod disk;
+mod drills;
 mod elections;
 mod faults;
 mod field;

@@ -10,7 +10,7 @@ use crate::lottery::{
     AGENCIES_MAX, BETS_PER_BATCH_MAX, BETS_PER_LOTTERY_MAX, Bet, Disclosure, LOTTERIES_MAX,
     NAME_MAX_CHARS, Rule, SOURCE_MAX_CHARS, canonical, check_number, verifiable,
 };
-use crate::names::unprintable;
+use crate::names::{is_blank, unprintable};
 use crate::sql::{Fault, Sql};
 
 pub(crate) fn open(
@@ -360,7 +360,7 @@ fn limit(what: Thing, limit: i64) -> Rejection {
 
 /// Refuses a text that is blank, too long, or more than a line.
 fn check_line(field: &str, text: &str, max_chars: usize) -> Step<()> {
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Err(invalid(field, "it must not be blank"));
     }
     if text.chars().count() > max_chars {

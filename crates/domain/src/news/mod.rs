@@ -10,7 +10,7 @@ pub(crate) mod sweep;
 
 use crate::command::{Rejection, Thing};
 use crate::context::{Step, invalid};
-use crate::names::unprintable;
+use crate::names::{is_blank, unprintable};
 use crate::sql::{Fault, Sql};
 
 /// A title has at most this many characters: two lines on a phone.
@@ -66,7 +66,7 @@ pub(crate) fn need_area(sql: &mut dyn Sql, area: i64) -> Step<LiveArea> {
 
 /// Refuses a text that is blank, too long, or more than a line.
 pub(crate) fn check_line(field: &str, text: &str, max_chars: usize) -> Step<()> {
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Err(invalid(field, "it must not be blank"));
     }
     check_at_most_a_line(field, text, max_chars)

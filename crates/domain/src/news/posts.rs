@@ -3,6 +3,7 @@
 use crate::command::{Rejection, Reply, Right, Thing};
 use crate::context::{Context, Step, invalid, told};
 use crate::event::Topic;
+use crate::names::is_blank;
 use crate::news::search::document_words;
 use crate::news::{
     LiveArea, REASON_MAX_CHARS, TEXT_MAX_BYTES, TITLE_MAX_CHARS, check_line, marks, need_area,
@@ -79,7 +80,7 @@ fn insert(
 
 /// A text of more than nothing, without control characters: they could drive a reader's terminal.
 fn check_text(text: &str) -> Step<()> {
-    if text.trim().is_empty() {
+    if is_blank(text) {
         return Err(invalid("text", "it must not be blank"));
     }
     if text.len() > TEXT_MAX_BYTES {

@@ -10,6 +10,7 @@
 //! The database is itself the snapshot: building one is a synced commit, and a copy is made only
 //! when another node needs it.
 
+mod commands;
 mod commits;
 mod keys;
 pub mod readers;

@@ -9,7 +9,6 @@
 
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use domain::store::Memory;
 use domain::{Event, EventId, Fault, Machine, Outcome, Proposal, StateHash};
 use openraft::EntryPayload;
@@ -18,6 +17,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::env::Disk;
 use crate::sql::Sqlite;
+use crate::state::commands::decode;
 use crate::types::{Batch, Entry, LogId, Outcomes, StoredMembership};
 
 /// Page cache of the writing connection in KiB; it fills only as far as the data is used.
@@ -384,22 +384,6 @@ impl Store {
         self.committed = self.applied;
         Ok(())
     }
-}
-
-/// The commands of each entry.
-fn decode(entries: &[Entry]) -> Result<Vec<Vec<Proposal>>, Fault> {
-    entries
-        .iter()
-        .map(|entry| match &entry.payload {
-            EntryPayload::Normal(batch) => batch.proposals.iter().map(decode_one).collect(),
-            EntryPayload::Blank | EntryPayload::Membership(_) => Ok(Vec::new()),
-        })
-        .collect()
-}
-
-fn decode_one(bytes: &Bytes) -> Result<Proposal, Fault> {
-    Proposal::decode(bytes)
-        .map_err(|_| Fault::Corrupt("a command of the log was written by a newer version"))
 }
 
 /// Opens a connection to a database of this disk.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{Level, debug, info, warn};
 
-use super::counter::{Asked, Batch, Counter, Once, Stored};
+use super::counter::{Asked, Batch, Counter, NONE, Once, Stored};
 use super::packets::Packets;
 
 /// A connection.
@@ -17,6 +17,8 @@ pub(super) struct Connection {
     packets: Packets,
     peer: SocketAddr,
     counter: Arc<Counter>,
+    /// The lottery that the agency means; the current one if it has not said.
+    meant: Option<i64>,
     /// Answers on their way out; reused.
     out: Vec<u8>,
 }
@@ -40,6 +42,7 @@ impl Connection {
         Connection {
             packets: Packets::new(stream),
             peer,
+            meant: counter.named(),
             counter,
             out: Vec::new(),
         }
@@ -80,7 +83,7 @@ impl Connection {
         warn!(peer = %self.peer, %reason, "an agency's connection is closed");
     }
 
-    async fn answer(&self, body: &Bytes) -> Next {
+    async fn answer(&mut self, body: &Bytes) -> Next {
         let request = match Request::parse(body) {
             Ok(request) => request,
             Err(reason) => {
@@ -116,6 +119,7 @@ impl Connection {
             }
             Request::AgencyClose { agency } => self.close(agency).await,
             Request::WinnersRequest { agency } => self.winners(agency).await,
+            Request::Lottery { lottery } => self.mean(lottery).await,
         }
     }
 
@@ -125,7 +129,7 @@ impl Connection {
             bets: std::slice::from_ref(bet),
             once: self.counter.own_id(),
         };
-        let stored = self.counter.store(&batch).await;
+        let stored = self.counter.store(self.meant, &batch).await;
         let Bet {
             document, number, ..
         } = bet;
@@ -140,7 +144,7 @@ impl Connection {
     }
 
     async fn store_batch(&self, batch: &Batch<'_>) -> Stored {
-        let stored = self.counter.store(batch).await;
+        let stored = self.counter.store(self.meant, batch).await;
         let count = batch.bets.len();
         match &stored {
             Stored::Yes(_) => {
@@ -170,8 +174,26 @@ impl Connection {
         }
     }
 
+    /// Binds the connection to one lottery.
+    async fn mean(&mut self, asked: Option<i64>) -> Next {
+        match self.counter.find(asked).await {
+            Ok(NONE) => {
+                warn!(peer = %self.peer, asked, "there is no such lottery, or none is open");
+                Next::Answer(Answer::Lottery(NONE))
+            }
+            Ok(found) => {
+                self.meant = Some(found);
+                Next::Answer(Answer::Lottery(found))
+            }
+            Err(reason) => {
+                warn!(peer = %self.peer, %reason, "the lottery cannot be looked up now");
+                Next::Close
+            }
+        }
+    }
+
     async fn close(&self, agency: u32) -> Next {
-        match self.counter.close(agency).await {
+        match self.counter.close(self.meant, agency).await {
             Stored::Yes(_) => info!(agency, "the agency has closed"),
             Stored::No(reason) | Stored::Unknown(reason) => {
                 warn!(peer = %self.peer, agency, reason, "the agency could not be closed");
@@ -181,7 +203,7 @@ impl Connection {
     }
 
     async fn winners(&self, agency: u32) -> Next {
-        match self.counter.winners(agency).await {
+        match self.counter.winners(self.meant, agency).await {
             Asked::Winners(documents) => Next::Answer(Answer::Winners(documents)),
             Asked::NotDrawn => Next::Answer(Answer::NotReady),
             Asked::Nobody(reason) => {

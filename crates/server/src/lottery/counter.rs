@@ -21,13 +21,13 @@ use crate::door::Allowed;
 const RETRY: Duration = Duration::from_millis(50);
 
 /// No lottery has this id.
-const NONE: i64 = 0;
+pub(super) const NONE: i64 = 0;
 
 /// Takes what agencies bring.
 pub(super) struct Counter {
     engine: Engine,
     config: LotteryConfig,
-    /// The lottery that is served now as far as this node knows; [`NONE`] if it was never opened.
+    /// The lottery that was opened last as far as this node knows; [`NONE`] if none was.
     /// Events keep it. A node may lag, so the rules are told that the current one is meant.
     current: AtomicI64,
     /// The random part of this door's own request ids.
@@ -141,12 +141,7 @@ impl Counter {
 
     /// Lotteries are numbered in the order in which they are opened, without gaps.
     fn advance(&self, newest: i64) {
-        let served = match self.config.lottery {
-            Some(served) if served <= newest => served,
-            Some(_) => return,
-            None => newest,
-        };
-        self.current.fetch_max(served, Ordering::Relaxed);
+        self.current.fetch_max(newest, Ordering::Relaxed);
     }
 
     fn current(&self) -> i64 {
@@ -186,12 +181,26 @@ impl Counter {
         }
     }
 
-    /// Stores bets.
-    pub async fn store(&self, batch: &Batch<'_>) -> Stored {
+    /// Which lottery a connection means at first: the one that the settings name, if they do.
+    pub fn named(&self) -> Option<i64> {
+        self.config.lottery
+    }
+
+    /// The id of the lottery that is asked for, or of the current one; [`NONE`] if it is not there,
+    /// or the settings name another.
+    pub async fn find(&self, asked: Option<i64>) -> Result<i64, ReadError> {
+        let newest = self.look_up().await?;
+        let id = asked.or(self.config.lottery).unwrap_or(newest);
+        let is_served = self.config.lottery.is_none_or(|named| named == id);
+        Ok(if is_served && id <= newest { id } else { NONE })
+    }
+
+    /// Stores bets in a lottery, or in the current one.
+    pub async fn store(&self, meant: Option<i64>, batch: &Batch<'_>) -> Stored {
         let action = |lottery| Action::StoreBets {
             lottery,
             agency: batch.agency,
-            current: self.config.lottery.is_none(),
+            current: meant.is_none(),
             bets: batch.bets.iter().map(owned).collect(),
         };
         let request = |lottery| {
@@ -200,7 +209,7 @@ impl Counter {
                 .map(|once| self.request_id(lottery, batch.agency, once))
         };
         let own = matches!(batch.once, Some(Once::Door(_)));
-        self.change(&action, &request, own).await
+        self.change(meant, &action, &request, own).await
     }
 
     /// An agency's request id is its own, and that of one lottery: the same file may be sent to
@@ -219,35 +228,39 @@ impl Counter {
     }
 
     /// Closes an agency. Closing twice is closing once, so an unknown outcome is tried again.
-    pub async fn close(&self, agency: u32) -> Stored {
+    pub async fn close(&self, meant: Option<i64>, agency: u32) -> Stored {
         let action = |lottery| Action::CloseAgency {
             lottery,
             agency,
-            current: self.config.lottery.is_none(),
+            current: meant.is_none(),
         };
         let until = Instant::now() + self.config.limits.patience;
         loop {
-            match self.change(&action, &|_| None, false).await {
+            match self.change(meant, &action, &|_| None, false).await {
                 Stored::Unknown(_) if Instant::now() < until => {}
                 stored => return stored,
             }
         }
     }
 
-    /// Has a change of the current lottery made. When it is refused, or was made before, and
-    /// another lottery has been opened meanwhile, it is meant for that one; but what was made
-    /// before under an id of the door's own (`own`) was made by this very call.
+    /// Has a change made of the lottery that is meant, or of the current one. When that is refused,
+    /// or was made before, and another lottery has been opened meanwhile, it is meant for that one;
+    /// but what was made before under an id of the door's own (`own`) was made by this very call.
     async fn change(
         &self,
+        meant: Option<i64>,
         action: &(impl Fn(i64) -> Action + Sync),
         request: &(impl Fn(i64) -> Option<RequestId> + Sync),
         own: bool,
     ) -> Stored {
-        let mut lottery = self.current();
-        if lottery == NONE {
+        let mut lottery = meant.unwrap_or_else(|| self.current());
+        // A refusal under a request id is remembered, so nothing is proposed before there is one.
+        if lottery == NONE || lottery > self.current() {
             match self.look_up().await {
-                Ok(NONE) => return Stored::No("no lottery is open".to_owned()),
-                Ok(current) => lottery = current,
+                Ok(newest) if newest == NONE || lottery > newest => {
+                    return Stored::No("no such lottery is open".to_owned());
+                }
+                Ok(newest) => lottery = meant.unwrap_or(newest),
                 Err(error) => return Stored::No(error.to_string()),
             }
         }
@@ -265,6 +278,9 @@ impl Counter {
                 Ok(Err(rejection)) => return Stored::No(reason(&rejection)),
                 Err(stored) => return stored,
             };
+            if meant.is_some() {
+                return stored;
+            }
             match self.look_up().await {
                 Ok(current) if current == lottery => return stored,
                 Ok(current) => lottery = current,
@@ -317,8 +333,8 @@ impl Counter {
     }
 
     /// Who has won of an agency's.
-    pub async fn winners(&self, agency: u32) -> Asked {
-        let answer = match self.config.lottery {
+    pub async fn winners(&self, meant: Option<i64>, agency: u32) -> Asked {
+        let answer = match meant {
             Some(lottery) => {
                 let question = Winners {
                     lottery,

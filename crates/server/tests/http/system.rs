@@ -121,6 +121,8 @@ const ROUTES: &str = "
     GET /v1/cluster/elections
     POST /v1/cluster/token
     DELETE /v1/cluster/nodes/{name}
+    GET POST /v1/drills
+    DELETE /v1/drills/current
     GET /v1/version
     GET /health/live
     GET /health/ready

@@ -172,6 +172,45 @@ async fn a_door_may_serve_one_lottery_for_good() {
     counter.stop().await;
 }
 
+/// An agency that waits for its winners must neither close in the next lottery nor be told of its
+/// winners.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_may_be_bound_to_one_lottery() {
+    let counter = Counter::start(server::LotteryConfig::default()).await;
+    let mut bound = counter.agency().await;
+    let mean = |lottery| Request::Lottery { lottery };
+    let none = Some(Answer::Lottery(0));
+    assert_eq!(bound.ask(&mean(None)).await, none, "none is open");
+    let first = counter.open(1).await;
+    assert_eq!(bound.ask(&mean(None)).await, Some(Answer::Lottery(first)));
+    let one = |document| Request::StoreBet {
+        agency: 1,
+        bet: bet(document, DRAWN),
+    };
+    assert_eq!(bound.ask(&one("1")).await, STORED);
+    let second = counter.open(1).await;
+    assert_eq!(bound.ask(&one("2")).await, STORED);
+    assert_eq!(counter.bets_by_agency(first).await, [(1, 2)]);
+    bound.send(&Request::AgencyClose { agency: 1 }).await;
+    let winners = Request::WinnersRequest { agency: 1 };
+    assert_eq!(bound.ask(&winners).await, won(&["1", "2"]));
+    assert_eq!(bound.ask(&one("3")).await, REFUSED);
+    assert_eq!(counter.bets_by_agency(second).await, []);
+    assert_eq!(
+        counter.winners(1).await,
+        Some(Answer::NotReady),
+        "of the second"
+    );
+    // It may be bound to another, and to none that is not there.
+    assert_eq!(bound.ask(&mean(Some(second + 1))).await, none);
+    assert_eq!(bound.ask(&winners).await, won(&["1", "2"]));
+    let asked = bound.ask(&mean(Some(second))).await;
+    assert_eq!(asked, Some(Answer::Lottery(second)));
+    assert_eq!(bound.ask(&winners).await, Some(Answer::NotReady));
+    drop(bound);
+    counter.stop().await;
+}
+
 /// An agency keeps where its batch stands in the tree, also if the first answer was lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_may_be_answered_with_its_receipt() {

@@ -84,8 +84,9 @@ fn chart(report: &Report) -> Markup {
     html! {
         svg viewBox="0 0 900 190" role="img" aria-label="Writes acknowledged in each second" {
             @for line in report.faults.iter().filter(|f| f.outcome == Effect::Installed) {
-                rect x=(x_of(line.at_ms)) y="0" height=(height) fill="#d9822b" fill-opacity="0.25"
-                    width=((f64::from(line.seconds) * each).min(width - x_of(line.at_ms)).max(2.0)) {
+                @let x = x_of(line.at_ms);
+                @let wide = (f64::from(line.seconds) * each).min(width - x).max(2.0);
+                rect x=(x) y="0" width=(wide) height=(height) fill="#d9822b" fill-opacity="0.25" {
                     title { (text::fault(line)) }
                 }
             }
@@ -153,7 +154,9 @@ fn services(report: &Report) -> Markup {
 fn nodes(report: &Report) -> Markup {
     html! {
         table {
-            thead { tr { th { "Node" } th { "Acknowledged writes that are there" } th { "State" } } }
+            thead {
+                tr { th { "Node" } th { "Acknowledged writes that are there" } th { "State" } }
+            }
             tbody {
                 @for NodeLine { node, services, applied, state_hash } in &report.nodes {
                     tr {
@@ -162,7 +165,7 @@ fn nodes(report: &Report) -> Markup {
                             @for (service, counted) in services {
                                 (service) " "
                                 @match counted {
-                                    Some(counted) if counted.is_well() => { (counted.present) " ✓ " }
+                                    Some(good) if good.is_well() => { (good.present) " ✓ " }
                                     Some(counted) => { (counted.present) " ✗ " }
                                     None => "not read ",
                                 }

@@ -179,3 +179,104 @@ impl Report {
         self.passed = self.failures.is_empty();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn report(counted: Option<Counted>) -> Report {
+        let seen = Seen {
+            acknowledged: 3,
+            ..Seen::default()
+        };
+        Report {
+            id: "1".to_owned(),
+            cluster: "2".to_owned(),
+            begun_at: "2026-01-01T00:00:00.000Z".to_owned(),
+            load_ms: 2_500,
+            passed: false,
+            failures: vec![],
+            remarks: vec!["<b>".to_owned()],
+            faults: vec![FaultLine {
+                at_ms: 100,
+                node: "n1".to_owned(),
+                fault: DrillFault::Kill,
+                seconds: 5,
+                outcome: Effect::Installed,
+                reason: None,
+            }],
+            elections: vec![],
+            services: vec![ServiceLine {
+                service: "posts",
+                seen,
+            }],
+            longest_unavailability_ms: 10,
+            acknowledged_each_second: vec![1, 2, 0],
+            slowest_each_second_ms: vec![1, 1, 0],
+            nodes: vec![NodeLine {
+                node: "n1".to_owned(),
+                services: vec![("posts", counted)],
+                applied: 7,
+                state_hash: "ab".repeat(32),
+            }],
+            seal: None,
+            sealed_in: None,
+        }
+    }
+
+    #[test]
+    fn only_what_is_whole_on_a_node_that_was_read_passes() {
+        let well = Counted {
+            present: 3,
+            ..Counted::default()
+        };
+        let mut passed = report(Some(well.clone()));
+        passed.judge();
+        assert!(passed.passed && passed.failures.is_empty());
+        let missing = Counted {
+            missing: vec![2],
+            ..well.clone()
+        };
+        let doubled = Counted {
+            doubled: vec![1, 2],
+            ..well.clone()
+        };
+        for (counted, why) in [
+            (Some(missing), "n1: 1 of the posts are missing"),
+            (Some(doubled), "n1: 2 of the posts are there more than once"),
+            (None, "no node could be read"),
+        ] {
+            let mut failed = report(counted);
+            failed.judge();
+            assert!(!failed.passed);
+            assert!(failed.failures[0].starts_with(why), "{:?}", failed.failures);
+            assert!(text::of(&failed).contains("NOT PASSED"));
+        }
+        let mut silent = report(Some(well));
+        silent.services[0].seen.acknowledged = 0;
+        silent.judge();
+        assert!(!silent.passed, "it proves nothing");
+    }
+
+    #[test]
+    fn the_seal_is_of_the_report_without_it() {
+        let mut one = report(None);
+        let digest = one.digest().unwrap();
+        one.seal = Some(digest.clone());
+        one.sealed_in = Some(("drills".to_owned(), 1));
+        assert_eq!(one.digest().unwrap(), digest);
+        one.nodes[0].applied += 1;
+        assert_ne!(one.digest().unwrap(), digest);
+    }
+
+    #[test]
+    fn a_page_shows_text_and_obeys_none() {
+        let page = html::of(&report(None));
+        assert!(
+            page.contains("&lt;b&gt;") && !page.contains("<b>"),
+            "{page}"
+        );
+        assert!(page.contains("kill at n1"), "{page}");
+    }
+}

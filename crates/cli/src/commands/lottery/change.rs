@@ -58,6 +58,7 @@ pub async fn open(session: &mut Session, open: Open) -> Outcome {
         }
         _ => None,
     };
+    let before = session.client.lotteries(None).await?.lotteries;
     let made = session
         .client
         .open_lottery(&NewLottery {
@@ -74,6 +75,13 @@ pub async fn open(session: &mut Session, open: Open) -> Outcome {
     session
         .out
         .line(&format!("Opened {} (number {}).", made.name, made.id))?;
+    for earlier in before.iter().filter(|lottery| lottery.draw.is_none()) {
+        let (id, name) = (earlier.id, &earlier.name);
+        session.out.line(&format!(
+            "Note: {name} (number {id}) is not drawn yet. Agencies that connect from now on mean \
+             the new one, unless they say which (--lottery {id})."
+        ))?;
+    }
     match (commitment, &open.secret_file) {
         (Some(commitment), Some(path)) => {
             session
