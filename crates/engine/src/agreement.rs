@@ -16,6 +16,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use openraft_rt::AsyncRuntime;
@@ -87,7 +88,8 @@ impl<E: Env> Node<E> {
         }
         // More than half of all voters, so that it is this node that is wrong.
         if differing > voters.len() / 2 && !self.is_outvoted() {
-            self.inner.outvoted.cancel();
+            self.inner.outvoted.store(true, Ordering::Release);
+            self.inner.silenced.cancel();
             tracing::error!(
                 "the state of this node differs from that of a majority: it serves nothing any \
                  more. Stop it, move its data directory away and join it anew"
@@ -104,7 +106,7 @@ impl<E: Env> Node<E> {
     /// True once the state of this node was found to differ from that of a majority. It stays so
     /// until the process ends.
     pub fn is_outvoted(&self) -> bool {
-        self.inner.outvoted.is_cancelled()
+        self.inner.outvoted.load(Ordering::Acquire)
     }
 
     /// True if another node's state was last found to differ from this node's, or if it says so

@@ -89,6 +89,9 @@ pub enum WriteError {
     /// done.
     #[error("this node cannot go on and serves nothing; ask another")]
     CannotGoOn,
+    /// This node was removed from the cluster; nothing was done.
+    #[error("this node was removed from the cluster and serves nothing; ask another")]
+    Removed,
 }
 
 /// Why a read was not answered.
@@ -114,6 +117,13 @@ pub enum ReadError {
         /// The index that was asked for.
         wanted: u64,
     },
+    /// What the read must see was written and cannot be shown: neither this node's disk has room
+    /// nor the leader's.
+    #[error(
+        "no space is left on the disk, so what was written last cannot be shown yet; what is older \
+         can be read"
+    )]
+    DiskFull,
     /// The database of this node failed.
     #[error("this node's state cannot be read: {0}")]
     Failed(String),
@@ -126,6 +136,9 @@ pub enum ReadError {
     /// The log or the state of this node has failed and its process is about to end.
     #[error("this node cannot go on and serves nothing; ask another")]
     CannotGoOn,
+    /// This node was removed from the cluster.
+    #[error("this node was removed from the cluster and serves nothing; ask another")]
+    Removed,
 }
 
 /// Why a change of the members was refused or failed.

@@ -273,12 +273,20 @@ impl<E: Env> Node<E> {
         self.inner.log.vote()
     }
 
-    /// The name of a member, or its id if it is none any more.
+    /// The name of a member, or its id if it is none.
     pub(crate) fn name_of(&self, id: NodeId) -> String {
+        self.known_name(id).unwrap_or_else(|| format!("{id:016x}"))
+    }
+
+    fn known_name(&self, id: NodeId) -> Option<String> {
+        if id == self.identity().id {
+            return Some(self.inner.options.name.clone());
+        }
         let metrics = self.raft().server_metrics();
         let metrics = metrics.borrow_watched();
         let member = metrics.membership_config.membership().get_node(&id);
-        member.map_or_else(|| format!("{id:016x}"), |member| member.name.clone())
+        let told = || self.last_pulse(id).map(|pulse| pulse.name);
+        member.map(|member| member.name.clone()).or_else(told)
     }
 
     fn look_at_vote(&self, vote: Vote) {
@@ -291,8 +299,10 @@ impl<E: Env> Node<E> {
         }
         if vote.committed {
             let cause = self.inner.elections.cause(term);
-            let leader = self.name_of(of);
-            self.note_election(term, Happened::Leads { leader, cause });
+            // A node that joins hears its leader before it learns who the members are.
+            if let Some(leader) = self.known_name(of) {
+                self.note_election(term, Happened::Leads { leader, cause });
+            }
             lock(&self.inner.elections.0).leader = Some(of);
         }
     }

@@ -12,7 +12,9 @@ use crate::answer::{ClusterStatus, NodeStatus, Role};
 use crate::env::{Env, Runtime as _};
 use crate::identity::hex;
 use crate::node::{InstantOf, Leader, Node, lock, millis};
-use crate::peers::wire::{Pulse, Request, Response};
+use crate::peers::client::CallError;
+use crate::peers::handshake::refusal_in;
+use crate::peers::wire::{Pulse, Refusal, Request, Response};
 use crate::types::{LogId, Member, NodeId, Types};
 
 /// How often each node checks the others.
@@ -35,6 +37,8 @@ pub struct Health<E: Env> {
     round_trip: Option<Duration>,
     pulse: Pulse,
     checking: bool,
+    /// True if a node of another cluster was last found at its address.
+    elsewhere: bool,
     /// True if its state was last found to differ from this node's at the same index.
     pub differs: bool,
 }
@@ -58,6 +62,7 @@ impl<E: Env> Default for Health<E> {
             round_trip: None,
             pulse: Pulse::default(),
             checking: false,
+            elsewhere: false,
             differs: false,
         }
     }
@@ -85,15 +90,25 @@ async fn check<E: Env>(node: Node<E>, id: NodeId, member: Member) {
     let begun = InstantOf::<E>::now();
     let caller = node.peers().caller(id, &member.peer);
     let answer = caller.call(&Request::Ping(node.pulse()), TIMEOUT).await;
-    if let Ok(Response::Pong(pulse)) = answer {
-        node.heard(pulse);
-        let mut health = lock(&node.inner.health);
-        if let Some(health) = health.get_mut(&id) {
-            health.round_trip = Some(InstantOf::<E>::now() - begun);
+    let (mut round_trip, mut elsewhere) = (None, false);
+    match answer {
+        Ok(Response::Pong(pulse)) => {
+            node.heard(pulse);
+            round_trip = Some(InstantOf::<E>::now() - begun);
         }
+        Ok(Response::Stranger(pulse, since)) => {
+            node.is_told_stranger(&pulse, since);
+            node.heard(pulse);
+        }
+        Err(CallError::Unreachable(error)) => {
+            elsewhere = matches!(refusal_in(&error), Some(Refusal::Cluster));
+        }
+        Ok(_) | Err(CallError::Lost) => {}
     }
     if let Some(health) = lock(&node.inner.health).get_mut(&id) {
         health.checking = false;
+        health.elsewhere = elsewhere;
+        health.round_trip = round_trip.or(health.round_trip);
     }
 }
 
@@ -141,6 +156,12 @@ impl<E: Env> Node<E> {
             || self
                 .silence(id)
                 .is_some_and(|silence| silence < SILENCE_MAX)
+    }
+
+    /// True if a node of another cluster was last found at the address of a member.
+    pub(crate) fn is_elsewhere(&self, id: NodeId) -> bool {
+        let health = lock(&self.inner.health);
+        health.get(&id).is_some_and(|health| health.elsewhere)
     }
 
     fn silence(&self, id: NodeId) -> Option<Duration> {
@@ -282,7 +303,7 @@ impl<E: Env> Node<E> {
 }
 
 /// Orders `n2` before `n10`: runs of digits compare as numbers.
-fn natural(name: &str) -> Vec<(u128, String)> {
+pub(crate) fn natural(name: &str) -> Vec<(u128, String)> {
     let mut parts: Vec<(u128, String)> = Vec::new();
     let mut digits = false;
     for letter in name.chars() {

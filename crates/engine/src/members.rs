@@ -15,9 +15,11 @@ use openraft_rt::{AsyncRuntime, Instant as _};
 use crate::answer::MembershipError;
 use crate::env::Env;
 use crate::identity::JoinToken;
-use crate::node::{InstantOf, Leader, Node, StartError};
+use crate::node::{InstantOf, Leader, Node};
 use crate::peers::client::CallError;
-use crate::peers::wire::{Candidate, JoinError, Pulse, Request, Response};
+use crate::peers::handshake;
+use crate::peers::wire::{Candidate, JoinError, Pulse, Refusal, Request, Response};
+use crate::start::StartError;
 use crate::types::{Member, Membership, NodeId};
 
 /// How often a leader looks after the members.
@@ -52,31 +54,79 @@ pub async fn join<E: Env>(node: &Node<E>, token: &JoinToken) -> Result<(), Start
     let mut hint = None;
     while InstantOf::<E>::now() < deadline {
         let addresses = hint.take().into_iter().chain(token.peers.iter().cloned());
-        for address in addresses.collect::<Vec<_>>() {
-            let caller = node.peers().stranger(None, &address);
-            match caller
-                .call(&Request::Join(candidate.clone()), CALL_TIMEOUT)
-                .await
-            {
-                Ok(Response::Joined(Ok(()))) => return Ok(()),
-                Ok(Response::Joined(Err(JoinError::TimedOut))) => {}
-                Ok(Response::Joined(Err(error))) => {
-                    return Err(StartError::Join(error.to_string()));
+        let addresses: Vec<String> = addresses.collect();
+        let mut certain = 0;
+        for address in &addresses {
+            match ask_to_join(node, address, &candidate).await? {
+                Asked::Joined => return Ok(()),
+                Asked::Elsewhere(leader) => hint = leader,
+                Asked::Again => {}
+                Asked::Failed(why) => reason = why,
+                Asked::Certain(why) => {
+                    reason = why;
+                    certain += 1;
                 }
-                Ok(Response::NotLeader(leader)) => hint = leader,
-                Ok(_) => reason = format!("{address} cannot answer now"),
-                Err(CallError::Unreachable(error)) => {
-                    reason = format!("{address} cannot be reached: {error}");
-                }
-                Err(CallError::Lost) => reason = format!("{address} did not answer"),
             }
             if hint.is_some() {
                 break;
             }
         }
+        if certain == addresses.len() {
+            break;
+        }
         E::Runtime::sleep(RETRY).await;
     }
     Err(StartError::Join(reason))
+}
+
+/// What came of asking one member.
+enum Asked {
+    Joined,
+    /// Another leads, at this address if it is known.
+    Elsewhere(Option<String>),
+    /// It was not done in time.
+    Again,
+    /// It did not answer, and why.
+    Failed(String),
+    /// Nor will it ever take this token, and why.
+    Certain(String),
+}
+
+async fn ask_to_join<E: Env>(
+    node: &Node<E>,
+    address: &str,
+    candidate: &Candidate,
+) -> Result<Asked, StartError> {
+    let caller = node.peers().stranger(None, address);
+    let request = Request::Join(candidate.clone());
+    Ok(match caller.call(&request, CALL_TIMEOUT).await {
+        Ok(Response::Joined(Ok(()))) => Asked::Joined,
+        Ok(Response::Joined(Err(JoinError::TimedOut))) => Asked::Again,
+        Ok(Response::Joined(Err(error))) => return Err(StartError::Join(error.to_string())),
+        Ok(Response::NotLeader(leader)) => Asked::Elsewhere(leader),
+        Ok(_) => Asked::Failed(format!("{address} cannot answer now")),
+        Err(CallError::Unreachable(error)) => match for_good(address, &error) {
+            Some(why) => Asked::Certain(why),
+            None => Asked::Failed(format!("{address} cannot be reached: {error}")),
+        },
+        Err(CallError::Lost) => Asked::Failed(format!("{address} did not answer")),
+    })
+}
+
+/// Why no other attempt would go better, if that is certain.
+fn for_good(address: &str, error: &io::Error) -> Option<String> {
+    if handshake::is_denied(error) {
+        return Some(format!(
+            "the token's secret is not that of the cluster of {address}"
+        ));
+    }
+    match handshake::refusal_in(error)? {
+        Refusal::Cluster => Some(format!(
+            "{address} belongs to another cluster than the token"
+        )),
+        refusal @ Refusal::Version(_) => Some(format!("{address}: {refusal}")),
+        Refusal::Node => None,
+    }
 }
 
 /// Looks after the members while this node leads.
@@ -210,7 +260,7 @@ impl<E: Env> Node<E> {
             .call(&Request::Ping(self.pulse()), CHECK_TIMEOUT)
             .await;
         match answer {
-            Ok(Response::Pong(pulse)) => {
+            Ok(Response::Pong(pulse) | Response::Stranger(pulse, _)) => {
                 self.heard(pulse);
                 self.serves(id)
             }

@@ -2,84 +2,41 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use domain::Fault;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
-use openraft_rt::{AsyncRuntime, Instant as _};
+use openraft_rt::AsyncRuntime;
 use tokio_util::sync::CancellationToken;
 
-use crate::elections::{self, Election, History};
+use crate::elections::{self, History};
 use crate::env::{Env, Runtime as _};
 use crate::fault::{self, Failure};
 use crate::fitness;
 use crate::health::Health;
 use crate::heard::Heard;
 use crate::identity::{self, Identity, Stage};
-use crate::log::{self, Log, LogError, LogOptions};
+use crate::log::{self, Log, LogOptions};
+use crate::majority::MAJORITY_SILENCE_MAX;
 use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
 use crate::peers::wire::ReadPoint;
 use crate::peers::{Peers, server};
 use crate::rounds::Rounds;
+use crate::start::{self, StartError};
 use crate::state::State;
 use crate::types::{Member, NodeId, Types};
 use crate::writes::{self, Queue, Waiting};
-use crate::{agreement, compaction, health, members};
+use crate::{compaction, health, members, notices};
 
 /// How often is looked whether something awaited has come about.
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// A leader whose majority has been silent for so long promises nothing more, and what it has
-/// proposed is in doubt: long enough for the others to have elected another, who may know.
-const MAJORITY_SILENCE_MAX: Duration = Duration::from_millis(1_500);
-
 /// A follower that has not heard of its leader for this long does not call itself ready.
 const LEADER_SILENCE_MAX: Duration = Duration::from_secs(3);
-
-/// Why a node did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The log.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The state.
-    #[error("the state cannot be opened: {0}")]
-    State(Fault),
-    /// The data directory.
-    #[error("the data directory cannot be used: {0}")]
-    Data(#[from] io::Error),
-    /// The data belong to another cluster than the token.
-    #[error(
-        "this data directory already belongs to another cluster; to join with this token, start \
-         with an empty data directory"
-    )]
-    OtherCluster,
-    /// The log is gone but the state is not.
-    #[error(
-        "the log of this node was removed or cut, and with it its votes. Move the data directory \
-         away and join the node anew"
-    )]
-    LogLost,
-    /// The node took itself out of service before.
-    #[error(
-        "the state of this node differs from that of a majority, so it must not serve. Move the \
-         data directory away and join the node anew: `serve --join TOKEN`, with what `consorcio \
-         cluster token` prints on another node"
-    )]
-    Outvoted,
-    /// The cluster did not take the node.
-    #[error("the cluster did not accept this node: {0}")]
-    Join(String),
-    /// openraft refused.
-    #[error("raft did not start: {0}")]
-    Raft(String),
-}
 
 /// A node. Cloning it is cheap; all clones are the same node.
 pub struct Node<E: Env> {
@@ -112,8 +69,12 @@ pub(crate) struct Inner<E: Env> {
     recovered: AtomicBool,
     /// True once members of another cluster have looked for one of theirs here.
     pub missed: AtomicBool,
-    /// Cancelled once this node's state differs from a majority's.
-    pub outvoted: CancellationToken,
+    /// True once this node's state differs from a majority's.
+    pub outvoted: AtomicBool,
+    /// True once this node is no member any more.
+    pub removed: AtomicBool,
+    /// Cancelled once either is so: what it would tell its readers is wrong or old.
+    pub silenced: CancellationToken,
     pub failure: Failure,
     pub stopping: CancellationToken,
 }
@@ -141,15 +102,15 @@ impl<E: Env> Node<E> {
     /// Opens or makes the data directory, starts the node and, if it is to join a cluster, waits
     /// until it is a member.
     pub async fn start(env: E, options: Options) -> Result<Self, StartError> {
-        let identity = Arc::new(identify(&env, &options).await?);
+        let identity = Arc::new(start::identify(&env, &options).await?);
         let dir = log::dir(&options.data);
         let segment_bytes = options.tuning.segment_bytes;
         let log = Log::open(&env, LogOptions { dir, segment_bytes }).await?;
         let state = State::open(&env, &options.data, &log)
             .await
             .map_err(StartError::State)?;
-        check_log::<E>(&log, &state).await?;
-        let elections = History::new(past_elections(&env, &options).await?);
+        start::check_log::<E>(&log, &state).await?;
+        let elections = History::new(start::past_elections(&env, &options).await?);
         elections.note_start(E::Runtime::wall_clock_ms(), log.vote());
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
         let network = Network {
@@ -182,7 +143,9 @@ impl<E: Env> Node<E> {
                 receiving: Arc::default(),
                 recovered: AtomicBool::new(false),
                 missed: AtomicBool::new(false),
-                outvoted: CancellationToken::new(),
+                outvoted: AtomicBool::new(false),
+                removed: AtomicBool::new(false),
+                silenced: CancellationToken::new(),
                 failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),
@@ -203,6 +166,7 @@ impl<E: Env> Node<E> {
         self.spawn(health::run(self.clone()));
         self.spawn(fitness::run(self.clone()));
         self.spawn(elections::run(self.clone()));
+        self.spawn(notices::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
         self.spawn(note_recovery(self.clone()));
@@ -313,43 +277,6 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// For a leader: how long ago a majority last answered it, beyond what is usual. One that is
-    /// cut off from the others still believes that it leads.
-    pub(crate) fn majority_silence(&self) -> Option<Duration> {
-        let metrics = self.inner.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        if metrics.membership_config.membership().voter_ids().count() == 1 {
-            return Some(Duration::ZERO);
-        }
-        let silence = InstantOf::<E>::now() - *metrics.last_quorum_acked?;
-        let usual = Duration::from_millis(2 * self.inner.options.tuning.heartbeat_ms);
-        Some(silence.saturating_sub(usual))
-    }
-
-    /// For a leader: true if a majority has answered it since it was elected, and within the time
-    /// in which the others could have elected another.
-    pub(crate) fn has_majority(&self) -> bool {
-        let bound = Duration::from_millis(self.inner.options.tuning.election_ms.1);
-        self.majority_silence()
-            .is_some_and(|silence| silence < bound)
-    }
-
-    /// True for a leader whose majority does not answer, for longer than the others need to elect
-    /// another.
-    pub(crate) fn has_lost_majority(&self) -> bool {
-        self.is_leading()
-            && self
-                .majority_silence()
-                .is_some_and(|silence| silence >= MAJORITY_SILENCE_MAX)
-    }
-
-    /// Waits until that is so.
-    pub(crate) async fn majority_is_lost(&self) {
-        while !self.has_lost_majority() {
-            E::Runtime::sleep(10 * POLL).await;
-        }
-    }
-
     /// True if the node can serve.
     pub fn is_ready(&self) -> bool {
         let within =
@@ -364,9 +291,24 @@ impl<E: Env> Node<E> {
             && !self.is_stopping()
             && !self.has_failed()
             && !self.is_outvoted()
+            && !self.is_removed()
     }
 
-    pub(crate) fn has_room(&self) -> bool {
+    /// Why it cannot, in a few words.
+    pub fn why_not_ready(&self) -> &'static str {
+        let elsewhere = |(id, _): &(NodeId, Member)| self.is_elsewhere(*id);
+        match () {
+            () if self.is_outvoted() => "out of service: its state differs from the others'",
+            () if self.is_removed() => "out of service: it was removed from the cluster",
+            () if self.others().iter().any(elsewhere) => {
+                "not ready: its peers belong to another cluster"
+            }
+            () => "not ready",
+        }
+    }
+
+    /// False while the disk of this node is full.
+    pub fn has_room(&self) -> bool {
         self.inner.log.has_room() && self.inner.state.has_room()
     }
 
@@ -418,52 +360,6 @@ impl<E: Env> Node<E> {
 
     pub(crate) fn receiving(&self) -> &tokio::sync::Mutex<()> {
         &self.inner.receiving
-    }
-}
-
-async fn past_elections<E: Env>(env: &E, options: &Options) -> io::Result<Vec<Election>> {
-    let (disk, data) = (env.disk().clone(), options.data.clone());
-    E::Runtime::spawn_blocking(move || elections::load(&disk, &data)).await
-}
-
-async fn identify<E: Env>(env: &E, options: &Options) -> Result<Identity, StartError> {
-    let (disk, options) = (env.disk().clone(), options.clone());
-    E::Runtime::spawn_blocking(move || {
-        if agreement::is_marked(&disk, &options.data)? {
-            return Err(StartError::Outvoted);
-        }
-        let known = Identity::load(&disk, &options.data)?;
-        let identity = match (known.clone(), &options.join) {
-            (Some(known), Some(token)) if known.cluster != token.cluster => {
-                return Err(StartError::OtherCluster);
-            }
-            (Some(known), _) => Identity {
-                name: options.name.clone(),
-                ..known
-            },
-            (None, Some(token)) => Identity::joining::<E>(&options.name, token),
-            (None, None) => Identity::first::<E>(&options.name),
-        };
-        // A disk may be full, and a node that is what it was can start all the same.
-        if known.as_ref() != Some(&identity) {
-            identity.save(&disk, &options.data)?;
-        }
-        Ok(identity)
-    })
-    .await?
-}
-
-/// A state that is ahead of the log is proof that the log was lost, but for one case: a crash after
-/// a snapshot was installed and before the log was purged, which openraft then does.
-async fn check_log<E: Env>(log: &Log<E>, state: &State<E>) -> Result<(), StartError> {
-    if state.standing().applied <= log.last() {
-        return Ok(());
-    }
-    let as_installed = state.is_as_installed().await.map_err(StartError::State)?;
-    if log.has_voted() && as_installed {
-        Ok(())
-    } else {
-        Err(StartError::LogLost)
     }
 }
 

@@ -18,6 +18,9 @@ use crate::peers::wire::{ReadPoint, Request, Response};
 /// How long a read waits for the state it must see.
 const READ_DEADLINE: Duration = Duration::from_secs(3);
 
+/// How often a read that waits looks whether the disk is full.
+const FULL_POLL: Duration = Duration::from_millis(100);
+
 /// How long one question for an index may take: whoever comes meanwhile waits for it, and a reader
 /// has time for another.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,10 +80,12 @@ impl<E: Env> Node<E> {
         self.inner.state.memory().look_up(reads, now_ms, index)
     }
 
-    fn may_read(&self) -> Result<(), ReadError> {
+    /// Whether this node answers readers at all.
+    pub fn may_read(&self) -> Result<(), ReadError> {
         match () {
             () if self.is_stopping() => Err(ReadError::Stopping),
             () if self.is_outvoted() => Err(ReadError::Outvoted),
+            () if self.is_removed() => Err(ReadError::Removed),
             () if self.has_failed() => Err(ReadError::CannotGoOn),
             () => Ok(()),
         }
@@ -127,17 +132,16 @@ impl<E: Env> Node<E> {
         if state.memory().index() >= index {
             return Ok(());
         }
-        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(state.applied(index))).await;
-        in_time.map_err(|_| ReadError::Behind {
+        let in_time = self.unless_full(state.applied(index)).await?;
+        in_time.ok_or_else(|| ReadError::Behind {
             at: state.memory().index(),
             wanted: index,
         })
     }
 
     async fn wait_visible(&self, index: u64) -> Result<(), ReadError> {
-        let visible = self.inner.state.visible(index);
-        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(visible)).await;
-        in_time.map_err(|_| ReadError::Behind {
+        let in_time = self.unless_full(self.inner.state.visible(index)).await?;
+        in_time.ok_or_else(|| ReadError::Behind {
             at: self
                 .inner
                 .state
@@ -146,6 +150,35 @@ impl<E: Env> Node<E> {
                 .map_or(0, |committed| committed.index),
             wanted: index,
         })
+    }
+
+    /// Waits for what a read must see; `None` if it does not come in time. While the disk is full
+    /// it does not come at all.
+    async fn unless_full(
+        &self,
+        seen: impl Future<Output = ()> + Send,
+    ) -> Result<Option<()>, ReadError> {
+        let in_time = E::Runtime::timeout(READ_DEADLINE, Box::pin(seen));
+        match E::Runtime::select2(Box::pin(in_time), Box::pin(self.all_are_full())).await {
+            Select2::First(in_time) => Ok(in_time.ok()),
+            Select2::Second(()) => Err(ReadError::DiskFull),
+        }
+    }
+
+    /// Waits until neither this node's disk has room nor the leader's. Where only this one's is
+    /// full another can answer, and to be behind is to say so.
+    async fn all_are_full(&self) {
+        loop {
+            let leads_full = match self.leader() {
+                Leader::Me => true,
+                Leader::Peer(id, _) => self.last_pulse(id).is_some_and(|pulse| !pulse.has_room),
+                Leader::Nobody => false,
+            };
+            if leads_full && !self.inner.state.has_room() {
+                return;
+            }
+            E::Runtime::sleep(FULL_POLL).await;
+        }
     }
 
     /// A point that covers every write acknowledged before now; asks until there is a leader.
@@ -215,12 +248,13 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// Follows the events that are applied from now on, until the node stops or is outvoted.
+    /// Follows the events that are applied from now on, until the node stops, is outvoted or
+    /// removed.
     pub fn watch(&self) -> Watch {
         let receiver = self.inner.state.watch();
         Watch {
             receiver,
-            outvoted: self.inner.outvoted.clone(),
+            silenced: self.inner.silenced.clone(),
             events: Arc::new([]),
             next: 0,
         }
@@ -228,12 +262,12 @@ impl<E: Env> Node<E> {
 }
 
 impl<E: Env> Node<E> {
-    /// Follows what commands touch in the store from now on, until the node stops or is outvoted.
-    /// Whoever waits for something follows first and looks at the state then.
+    /// Follows what commands touch in the store from now on, until the node stops, is outvoted or
+    /// removed. Whoever waits for something follows first and looks at the state then.
     pub fn watch_keys(&self) -> KeyWatch {
         KeyWatch {
             receiver: self.inner.state.watch_keys(),
-            outvoted: self.inner.outvoted.clone(),
+            silenced: self.inner.silenced.clone(),
         }
     }
 }
@@ -242,14 +276,15 @@ impl<E: Env> Node<E> {
 /// called.
 pub struct KeyWatch {
     receiver: broadcast::Receiver<Arc<Touched>>,
-    outvoted: CancellationToken,
+    silenced: CancellationToken,
 }
 
 impl KeyWatch {
-    /// What was touched next; `None` when the node stops or was outvoted. After [`Missed`], and
-    /// when [`Touched::missed`] says so, look at the state: what was left out is not told again.
+    /// What was touched next; `None` when the node stops, was outvoted or removed. After
+    /// [`Missed`], and when [`Touched::missed`] says so, look at the state: what was left out is
+    /// not told again.
     pub async fn next(&mut self) -> Result<Option<Arc<Touched>>, Missed> {
-        let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+        let received = self.silenced.run_until_cancelled(self.receiver.recv());
         match received.await.unwrap_or(Err(RecvError::Closed)) {
             Ok(touched) => Ok(Some(touched)),
             Err(RecvError::Closed) => Ok(None),
@@ -261,7 +296,7 @@ impl KeyWatch {
 /// The events of a node as they are applied, from the moment [`Node::watch`] was called.
 pub struct Watch {
     receiver: broadcast::Receiver<Arc<[Event]>>,
-    outvoted: CancellationToken,
+    silenced: CancellationToken,
     events: Arc<[Event]>,
     next: usize,
 }
@@ -273,10 +308,11 @@ pub struct Watch {
 pub struct Missed;
 
 impl Watch {
-    /// The next event; `None` when the node stops, or was outvoted: what it would tell is wrong.
+    /// The next event; `None` when the node stops, or was outvoted or removed: what it would tell
+    /// is wrong or old.
     pub async fn next(&mut self) -> Result<Option<Event>, Missed> {
         loop {
-            if self.outvoted.is_cancelled() {
+            if self.silenced.is_cancelled() {
                 return Ok(None);
             }
             if let Some(event) = self.events.get(self.next) {
@@ -284,7 +320,7 @@ impl Watch {
                 return Ok(Some(event.clone()));
             }
             self.next = 0;
-            let received = self.outvoted.run_until_cancelled(self.receiver.recv());
+            let received = self.silenced.run_until_cancelled(self.receiver.recv());
             match received.await.unwrap_or(Err(RecvError::Closed)) {
                 // A snapshot took the place of events: see `State::install_snapshot`.
                 Ok(events) if events.is_empty() => {

@@ -47,7 +47,7 @@ impl<E: Env> Node<E> {
         if settled.await.is_err() {
             tracing::warn!("a change of the members is still under way");
         }
-        tracing::info!(to = successor, "handing over leadership");
+        tracing::info!(to = self.name_of(successor), "handing over leadership");
         if self
             .inner
             .raft

@@ -112,6 +112,7 @@ impl<E: Env> Node<E> {
         match () {
             () if self.is_stopping() => Some(WriteError::Stopping),
             () if self.is_outvoted() => Some(WriteError::Outvoted),
+            () if self.is_removed() => Some(WriteError::Removed),
             () if self.has_failed() => Some(WriteError::CannotGoOn),
             () => None,
         }

@@ -11,7 +11,7 @@ use domain::{Action, Actor, Proposal, Query, Rejection, Reply, RequestId};
 use engine::{Consistency, Engine, ReadError, WriteError};
 
 use crate::config::Config;
-use crate::password::Passwords;
+use crate::password::{Passwords, check_rules};
 use crate::problem::Trouble;
 use crate::token::random;
 
@@ -101,13 +101,26 @@ pub async fn bootstrap(
     }
 }
 
+/// Whether the administrator may have this password.
+///
+/// # Errors
+///
+/// The rule that it breaks.
+pub fn check_password(password: &str) -> Result<(), SetupError> {
+    check_rules("password", password).map_err(broken)
+}
+
 async fn hash(config: &Config, password: &str) -> Result<String, SetupError> {
     let passwords = Passwords::new(config.password_cost, &config.limits).map_err(failed)?;
     let hashed = passwords.hash("password", password).await;
-    hashed.map_err(|trouble| match trouble.errors.first() {
+    hashed.map_err(broken)
+}
+
+fn broken(trouble: Trouble) -> SetupError {
+    match trouble.errors.first() {
         Some(error) => SetupError::Password(error.reason.clone()),
         None => failed(trouble),
-    })
+    }
 }
 
 fn generate() -> Result<String, Trouble> {
@@ -129,12 +142,16 @@ async fn ask<Q: Query + Clone>(engine: &Engine, query: Q) -> Result<Q::Answer, S
     loop {
         match engine.read(Consistency::Linearizable, query.clone()).await {
             Ok(served) => return Ok(served.value),
-            Err(ReadError::Stopping | ReadError::CannotGoOn) => return Err(SetupError::Stopping),
+            // One that was removed has nothing to set up: whoever runs it stops it.
+            Err(ReadError::Stopping | ReadError::CannotGoOn | ReadError::Removed) => {
+                return Err(SetupError::Stopping);
+            }
             Err(ReadError::Failed(why)) => return Err(SetupError::Failed(why)),
             Err(
                 ReadError::Busy { .. }
                 | ReadError::NoLeader
                 | ReadError::Behind { .. }
+                | ReadError::DiskFull
                 | ReadError::Outvoted,
             ) => tokio::time::sleep(RETRY).await,
         }
@@ -149,7 +166,9 @@ async fn propose(
     loop {
         match engine.write(proposal.clone()).await {
             Ok(served) => return Ok(served.value.result),
-            Err(WriteError::Stopping | WriteError::CannotGoOn) => return Err(SetupError::Stopping),
+            Err(WriteError::Stopping | WriteError::CannotGoOn | WriteError::Removed) => {
+                return Err(SetupError::Stopping);
+            }
             Err(error @ WriteError::TooLarge { .. }) => {
                 return Err(SetupError::Failed(error.to_string()));
             }

@@ -39,7 +39,7 @@ mod web;
 
 pub use config::{Config, Limits, PasswordCost};
 pub use door::{Allowed, NotAllowed};
-pub use first::{Bootstrapped, SetupError, bootstrap, demo};
+pub use first::{Bootstrapped, SetupError, bootstrap, check_password, demo};
 pub use grpc::{GrpcConfig, GrpcLimits};
 pub use lottery::{LOTTERY_BACKLOG, LotteryConfig, LotteryLimits, echo, serve_lottery};
 pub use redis::resp;

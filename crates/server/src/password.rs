@@ -163,7 +163,7 @@ fn busy() -> Trouble {
         .retry_after_ms(HASH_QUEUE_MS)
 }
 
-fn check_rules(field: &str, password: &str) -> Result<(), Trouble> {
+pub(crate) fn check_rules(field: &str, password: &str) -> Result<(), Trouble> {
     if password.len() > PASSWORD_MAX_BYTES {
         let reason = format!("a password has at most {PASSWORD_MAX_BYTES} bytes");
         return Err(Trouble::field(field, reason));

@@ -217,12 +217,15 @@ pub struct KeyVersion {
 /// Whether a node runs, or can serve.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `live`, `ready` or `not ready`.
+    /// `live`, `ready`, or why it is not ready.
     pub status: String,
     /// The node that answers.
     pub node: String,
     /// The leader's name, if one is known.
     pub leader: Option<String>,
+    /// True while its disk is full: it takes no writes, and shows what it could still store.
+    #[serde(default)]
+    pub disk_full: bool,
 }
 
 /// Which program answers.

@@ -62,6 +62,15 @@ impl Data {
         self.new
     }
 
+    /// Leaves no trace of a start that came to nothing, if the directory was new.
+    pub fn leave_as_found(self) {
+        if self.new {
+            // What cannot be removed hurts nobody.
+            drop(fs::remove_file(self.dir.join(LOCK_FILE)));
+            drop(fs::remove_dir(&self.dir));
+        }
+    }
+
     /// Writes a secret into a file that only the owner may read, whole or not at all.
     pub fn write_secret(&self, name: &str, secret: &str) -> io::Result<()> {
         let (target, draft) = (self.dir.join(name), self.dir.join(format!("{name}.new")));

@@ -13,10 +13,11 @@ pub mod stop;
 use std::io::Write;
 use std::path::PathBuf;
 
+use clap::CommandFactory as _;
 use server::{Allowed, RedisConfig};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::failure::{Failure, Outcome};
 use crate::settings::{self, Given, Settings};
@@ -89,6 +90,7 @@ pub fn run(args: Args) -> Outcome {
         return shown.map_err(Failure::failed);
     }
     logging::start(&settings.log, settings.log_json)?;
+    warn_of_unknown_variables();
     files::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(settings.threads.get())
@@ -101,6 +103,28 @@ pub fn run(args: Args) -> Outcome {
     result
 }
 
+/// One line for all variables that look like settings and are none.
+fn warn_of_unknown_variables() {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let unknown = settings::unknown(&crate::Program::command(), names);
+    if !unknown.is_empty() {
+        warn!(
+            "the environment holds what is no setting: {}",
+            unknown.join(", ")
+        );
+    }
+}
+
+/// A password that the administrator may not have is refused before a cluster is founded for it.
+fn check_password(settings: &Settings, data: &Data) -> Outcome {
+    match &settings.admin_password {
+        Some(password) if data.is_new() && settings.join.is_none() => {
+            server::check_password(password).map_err(Failure::usage)
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 async fn serve(
     settings: Settings,
     allowed: Allowed,
@@ -108,6 +132,10 @@ async fn serve(
     supervised: bool,
 ) -> Outcome {
     let data = Data::claim(&settings.data)?;
+    if let Err(refused) = check_password(&settings, &data) {
+        data.leave_as_found();
+        return Err(refused);
+    }
     let peer = listen::bind(settings.peer, "peers", "--peer").await?;
     let doors = Doors {
         http: listen::bind(settings.http, "HTTP", "--http").await?,

@@ -7,9 +7,11 @@
 mod door;
 mod load;
 mod public_url;
+mod unknown;
 
 pub use door::{Door, check_apart};
 pub use load::load;
+pub use unknown::unknown;
 
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;

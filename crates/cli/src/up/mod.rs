@@ -138,10 +138,17 @@ async fn up(args: Args) -> Outcome {
         redis_port: args.redis_port,
     };
     let plan = Arc::new(Plan::make(&args.data, &wish, args.demo)?);
-    let _lock = plan.claim()?;
-    plan.check_ports().await?;
+    let lock = plan.claim()?;
     let proxies = proxies::make(&plan, usize::from(args.proxies))?;
-    proxies::check_ports(&proxies).await?;
+    let checked = match plan.check_ports().await {
+        Ok(()) => proxies::check_ports(&proxies).await,
+        busy => busy,
+    };
+    if let Err(busy) = checked {
+        lock.leave_as_found();
+        return Err(busy);
+    }
+    plan.remember()?;
     let stop = CancellationToken::new();
     stop_on_signals(stop.clone(), args.supervised)?;
     let nodes = plan.nodes.iter().cloned().map(Unit::Node);

@@ -17,8 +17,9 @@ pub const NODES_MAX: usize = 9;
 /// Nodes at the first start: the fewest that outlive one of them.
 const NODES_DEFAULT: u16 = 3;
 
-/// The file in the data directory that remembers the ports: the nodes know each other by them.
-const PORTS_FILE: &str = "up.toml";
+/// The file in the data directory that remembers how many nodes there are, and their ports: they
+/// know each other by them.
+const KEPT_FILE: &str = "up.toml";
 
 /// A node that has one of these has run: who it is, and the secret of its cluster.
 const IDENTITY_FILES: [&str; 2] = ["identity", TOKEN_FILE];
@@ -39,7 +40,6 @@ pub struct Wish {
 
 /// The ports of the first node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Ports {
     http_port: u16,
     peer_port: u16,
@@ -52,6 +52,15 @@ struct Ports {
     /// Data of before Redis clients were served do not say it.
     #[serde(default = "redis_port_default")]
     redis_port: u16,
+}
+
+/// What is remembered from one start to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    /// Data of before this was kept do not say it: there are as many as have run.
+    nodes: Option<u16>,
+    #[serde(flatten)]
+    ports: Ports,
 }
 
 const PORTS_DEFAULT: Ports = Ports {
@@ -130,8 +139,14 @@ impl Plan {
     /// Looks at what is in `data` and fits the wish to it.
     pub fn make(data: &Path, wish: &Wish, demo: bool) -> Outcome<Self> {
         let existing = existing_nodes(data)?;
-        let count = count_nodes(wish.nodes, &existing, data)?;
-        let ports = choose_ports(wish, read_ports(data)?, data)?;
+        let kept = read_kept(data)?;
+        let count = count_nodes(
+            wish.nodes,
+            kept.and_then(|kept| kept.nodes),
+            &existing,
+            data,
+        )?;
+        let ports = choose_ports(wish, kept.map(|kept| kept.ports), data)?;
         let room = usize::from(u16::MAX) - count;
         let highest = ports.named().into_iter().map(|(_, port)| port).max();
         if usize::from(highest.unwrap_or_default()) > room {
@@ -162,13 +177,22 @@ impl Plan {
         })
     }
 
-    /// Makes the directory its own and remembers the ports.
+    /// Makes the directory its own.
     pub fn claim(&self) -> Outcome<Data> {
-        let claimed = Data::claim(&self.data)?;
-        let text = toml::to_string(&self.ports).unwrap_or_default();
-        fs::write(self.data.join(PORTS_FILE), text)
-            .map_err(|error| Failure::failed(format!("cannot write {PORTS_FILE}: {error}")))?;
-        Ok(claimed)
+        Data::claim(&self.data)
+    }
+
+    /// Remembers what the next start must know, once nothing stands in the way of this one.
+    pub fn remember(&self) -> Outcome {
+        let fail = |error: &dyn std::fmt::Display| {
+            Failure::failed(format!("cannot write {KEPT_FILE}: {error}"))
+        };
+        let kept = Kept {
+            nodes: u16::try_from(self.nodes.len()).ok(),
+            ports: self.ports,
+        };
+        let text = toml::to_string(&kept).map_err(|error| fail(&error))?;
+        fs::write(self.data.join(KEPT_FILE), text).map_err(|error| fail(&error))
     }
 
     /// Refuses to start where another process listens, naming every such port.
@@ -269,21 +293,29 @@ fn existing_nodes(data: &Path) -> Outcome<Vec<usize>> {
     }
 }
 
-/// How many nodes to run, which is never fewer than have run.
-fn count_nodes(wish: Option<u16>, existing: &[usize], data: &Path) -> Outcome<usize> {
+/// How many nodes to run: never fewer than have run, and without a wish as many as last time, also
+/// if the data of one are lost.
+fn count_nodes(
+    wish: Option<u16>,
+    kept: Option<u16>,
+    existing: &[usize],
+    data: &Path,
+) -> Outcome<usize> {
     let known = existing.iter().max().map_or(0, |place| place + 1);
-    let wanted = usize::from(wish.unwrap_or(if known == 0 {
-        NODES_DEFAULT
-    } else {
-        known as u16
-    }));
+    let before = match kept {
+        Some(kept) => usize::from(kept).clamp(1, NODES_MAX),
+        None if known == 0 => usize::from(NODES_DEFAULT),
+        None => known,
+    };
+    let wanted = wish.map_or(before.max(known), usize::from);
     if wanted >= known {
         return Ok(wanted);
     }
     let last = format!("n{known}");
     Err(Failure::usage(format!(
         "the cluster in {dir} has {known} nodes and --nodes says {wanted}: run it whole and take \
-         one out with `consorcio cluster remove {last}`, then delete {dir}/{last}",
+         one out with `consorcio cluster remove {last}`, then delete {dir}/{last} and start it \
+         with --nodes {wanted} again",
         dir = data.display(),
     )))
 }
@@ -312,8 +344,8 @@ fn choose_ports(wish: &Wish, kept: Option<Ports>, data: &Path) -> Outcome<Ports>
     }
 }
 
-fn read_ports(data: &Path) -> Outcome<Option<Ports>> {
-    let path = data.join(PORTS_FILE);
+fn read_kept(data: &Path) -> Outcome<Option<Kept>> {
+    let path = data.join(KEPT_FILE);
     match fs::read_to_string(&path) {
         Ok(text) => toml::from_str(&text).map(Some).map_err(|error| {
             Failure::failed(format!(
@@ -399,6 +431,22 @@ mod tests {
     }
 
     #[test]
+    fn a_node_whose_data_are_lost_is_started_anew() {
+        let dir = ran(&["n1", "n2", "n3"]);
+        let plan = Plan::make(dir.path(), &wish(None), false).unwrap();
+        plan.remember().unwrap();
+        fs::remove_dir_all(dir.path().join("n3")).unwrap();
+        let again = Plan::make(dir.path(), &wish(None), false).unwrap();
+        let fresh: Vec<bool> = again.nodes.iter().map(|node| node.fresh).collect();
+        assert_eq!(fresh, [false, false, true]);
+        // Whoever took it out for good says so once.
+        let fewer = Plan::make(dir.path(), &wish(Some(2)), false).unwrap();
+        fewer.remember().unwrap();
+        let later = Plan::make(dir.path(), &wish(None), false).unwrap();
+        assert_eq!(later.nodes.len(), 2);
+    }
+
+    #[test]
     fn fewer_nodes_than_there_are_is_explained() {
         let dir = ran(&["n1", "n2", "n3"]);
         let failure = Plan::make(dir.path(), &wish(Some(2)), false).unwrap_err();
@@ -417,12 +465,8 @@ mod tests {
             nodes: Some(1),
             ..Wish::default()
         };
-        drop(
-            Plan::make(dir.path(), &first, false)
-                .unwrap()
-                .claim()
-                .unwrap(),
-        );
+        let plan = Plan::make(dir.path(), &first, false).unwrap();
+        plan.remember().unwrap();
         let later = Plan::make(dir.path(), &wish(None), false).unwrap();
         assert_eq!(
             (later.nodes[0].http.port(), later.nodes[0].peer.port()),
@@ -474,7 +518,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         assert!(Plan::make(file.path(), &Wish::default(), false).is_err());
         let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(PORTS_FILE), "http_port = 70000\n").unwrap();
+        fs::write(dir.path().join(KEPT_FILE), "http_port = 70000\n").unwrap();
         let failure = Plan::make(dir.path(), &Wish::default(), false).unwrap_err();
         assert!(failure.message.contains("is damaged"), "{failure}");
     }

@@ -9,7 +9,7 @@ use api::lottery_packets::Request;
 
 use super::disk::SmallDisk;
 use super::field::{Agency, REFUSED, STORED, open};
-use super::harness::{Cluster, Server, eventually, program, stderr};
+use super::harness::{Cluster, PASSWORD, Server, eventually, program, stderr};
 
 /// Room for the log, the state and little more.
 const DISK_MIB: u32 = 48;
@@ -40,6 +40,20 @@ fn own_agency(node: &Server, dir: &Path) -> Output {
         ])
         .arg(file);
     command.output().unwrap()
+}
+
+/// What it cannot store it refuses as such, however far its state has come.
+fn says_that_the_disk_is_full(node: &Server) {
+    let credentials = format!("{{\"name\":\"admin\",\"password\":\"{PASSWORD}\"}}");
+    let refused = node.raw("POST /v1/sessions HTTP/1.1", &credentials);
+    assert!(refused.contains("/problems/disk-full"), "{refused}");
+    let newest = node.raw("GET /v1/lotteries/1?consistency=linearizable HTTP/1.1", "");
+    assert!(!newest.contains("/problems/behind"), "{newest}");
+    let ready = node.raw("GET /health/ready HTTP/1.1", "");
+    assert!(
+        ready.contains(" 200 ") && ready.contains("\"disk_full\":true"),
+        "{ready}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,6 +110,8 @@ async fn a_full_disk_refuses_whole_batches_and_takes_bets_again_when_there_is_ro
     let old = client.clone().with_consistency(Consistency::Stale);
     let shown = old.lottery("1").await.expect("reads go on");
     assert!(shown.lottery.bets <= agency.bets());
+    // So is everything that would be written, and no node is said to be behind.
+    says_that_the_disk_is_full(node);
 
     node.disk.as_ref().unwrap().make_room();
     eventually("bets are taken again", async || {

@@ -33,8 +33,27 @@ async fn a_node_joins_with_the_token_and_is_removed() {
 
     let removed = command(&["cluster", "remove", "n3"]);
     assert!(removed.status.success(), "{}", stderr(&removed));
-    cluster.nodes.pop();
+    let gone = cluster.nodes.pop().unwrap();
+    eventually("n3 says what became of it", async || {
+        let said = gone
+            .logged()
+            .contains("this node was removed from the cluster");
+        said.then_some(())
+    })
+    .await;
+    let ready = gone.raw("GET /health/ready HTTP/1.1", "");
+    assert!(
+        ready.contains(" 503 ") && ready.contains("removed"),
+        "{ready}"
+    );
+    drop(gone);
     cluster.all_vote().await;
+    eventually("n1 says who is left", async || {
+        let log = cluster.nodes[0].logged();
+        let (_, after) = log.rsplit_once("n3 has caught up")?;
+        after.contains("the members: n1, n2\n").then_some(())
+    })
+    .await;
     let status = stdout(&command(&["cluster", "status"]));
     assert!(status.contains("n2") && !status.contains("n3"), "{status}");
     let unknown = command(&["cluster", "remove", "n9"]);
@@ -65,6 +84,11 @@ async fn a_node_whose_disk_is_lost_is_replaced_under_load() {
             .then_some(())
     })
     .await;
+    eventually("it is said once", async || {
+        let log = cluster.nodes[0].logged();
+        (log.matches("n3 has not answered for 2 s").count() == 1).then_some(())
+    })
+    .await;
     let token = cluster.nodes[0].token().await;
     cluster.nodes[2].start(Some(&token));
     cluster.all_ready().await;
@@ -92,6 +116,8 @@ async fn one_survivor_starts_over() {
     let running = run(&config, "http://127.0.0.1:1", &recover);
     assert!(stderr(&running).contains("uses it"), "{}", stderr(&running));
 
+    let mut left_behind = cluster.nodes.swap_remove(1);
+    left_behind.kill();
     cluster.nodes.truncate(1);
     cluster.nodes[0].kill();
     assert_eq!(
@@ -113,6 +139,16 @@ async fn one_survivor_starts_over() {
     let posts = client.posts("Obras", PostsQuery::default()).await.unwrap();
     assert_eq!(posts.posts[0].title, "Acta");
     client.publish("Obras", &post).await.unwrap();
+
+    left_behind.start(None);
+    eventually("it says why it is not ready", async || {
+        let log = left_behind.logged();
+        log.contains("at the address of n1 is a node of another cluster")
+            .then_some(())
+    })
+    .await;
+    let ready = left_behind.raw("GET /health/ready HTTP/1.1", "");
+    assert!(ready.contains("its peers belong to another"), "{ready}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -214,3 +214,22 @@ fn a_password_is_never_taken_from_the_command_line() {
         "--password",
     );
 }
+
+#[test]
+fn a_password_that_is_too_short_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("n1");
+    let mut command = program();
+    command.args(["serve", "--supervised", "--data"]).arg(&data);
+    command.env("CONSORCIO_ADMIN_PASSWORD", "corta");
+    command.env("CONSORCIO_HTPP", "127.0.0.1:1");
+    let output = command.output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the administrator's password"), "{said}");
+    assert!(
+        said.contains("what is no setting: CONSORCIO_HTPP"),
+        "{said}"
+    );
+    assert!(!data.exists(), "no cluster was founded");
+}

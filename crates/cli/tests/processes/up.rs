@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use api::Client;
+use api::types::NodeRole;
 use rustix::process::Signal;
 
 use super::harness::{Turn, eventually, free_ports, is_alive, program, signal, turn};
@@ -184,6 +185,24 @@ async fn ctrl_c_leaves_no_process_behind_and_a_second_up_goes_on() {
 }
 
 #[tokio::test]
+async fn a_node_whose_data_are_lost_is_joined_anew() {
+    let mut up = Up::start(&[]).await;
+    signal(up.child.id(), Signal::TERM);
+    assert!(up.ended().await.success());
+    std::fs::remove_dir_all(up.data.join("n3")).unwrap();
+    up.again(&[]).await;
+    assert!(up.said().contains("3 nodes serve as one"), "{}", up.said());
+    eventually("three vote again", async || {
+        let nodes = up.client().cluster().await.ok()?.nodes;
+        let well = nodes
+            .iter()
+            .all(|node| node.healthy && node.role != NodeRole::Learner);
+        (nodes.len() == 3 && well).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_node_that_dies_is_started_again_and_sigkill_of_up_leaves_nothing() {
     let mut up = Up::start(&[]).await;
     let second = up.pid("n2").unwrap();
@@ -263,6 +282,7 @@ async fn what_cannot_be_run_beside_it_is_refused_in_one_sentence() {
         "{said}"
     );
     one_sentence(&said);
+    assert!(!elsewhere.exists(), "nothing is left of it");
 }
 
 /// The process that was started with this word among its arguments.

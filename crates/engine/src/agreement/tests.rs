@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use domain::StateHash;
@@ -83,7 +84,7 @@ async fn an_outvoted_leader_does_not_rest_before_another_leads() {
     })
     .await;
     // As if it had asked somebody already who could not take over.
-    first.inner.outvoted.cancel();
+    first.inner.outvoted.store(true, Ordering::Release);
     until("another leads", || {
         matches!(first.leader(), Leader::Peer(..))
     })
@@ -103,7 +104,7 @@ async fn an_outvoted_node_takes_over_from_nobody() {
         answer(&node, Request::TransferLeader(request))
     };
     assert!(matches!(transfer(id).await, Response::TransferLeader(_)));
-    node.inner.outvoted.cancel();
+    node.inner.outvoted.store(true, Ordering::Release);
     let Response::Unavailable(why) = transfer(id).await else {
         panic!("it would take over");
     };
@@ -135,7 +136,7 @@ type Answer = oneshot::Receiver<Result<Proposed, WriteError>>;
 async fn what_waits_when_a_node_is_outvoted_is_not_proposed() {
     let dir = tempfile::tempdir().unwrap();
     let node = start("n1", dir.path(), None).await;
-    node.inner.outvoted.cancel();
+    node.inner.outvoted.store(true, Ordering::Release);
     let (own, own_answer) = waiting(false);
     let (forwarded, forwarded_answer) = waiting(true);
     for group in [own, forwarded] {

@@ -56,7 +56,7 @@ pub async fn connect<E: Env>(
             challenge,
         } => {
             if theirs != proof(identity, b"accept", &hello, &challenge) {
-                return Err(denied("the peer does not know the cluster's secret"));
+                return Err(denied());
             }
             let ours = proof(identity, b"connect", &hello, &challenge);
             sender.send(Bytes::copy_from_slice(&ours)).await?;
@@ -97,9 +97,14 @@ pub async fn accept<E: Env>(
         .await?
         .ok_or(io::ErrorKind::UnexpectedEof)?;
     if theirs[..] != proof(identity, b"connect", &hello, &challenge) {
-        return Err(denied("the peer does not know the cluster's secret"));
+        return Err(denied());
     }
     Ok((hello, (sender, receiver)))
+}
+
+/// What the peer gave as its reason, if an error came of that.
+pub fn refusal_in(error: &io::Error) -> Option<&Refusal> {
+    error.get_ref()?.downcast_ref()
 }
 
 fn refusal(identity: &Identity, hello: &Hello) -> Option<Refusal> {
@@ -138,6 +143,14 @@ fn random<E: Env>() -> [u8; 32] {
     bytes
 }
 
-fn denied(reason: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, reason)
+/// True if an error says that the two ends do not have the same secret.
+pub fn is_denied(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::PermissionDenied
+}
+
+fn denied() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "the peer does not know the cluster's secret",
+    )
 }

@@ -79,8 +79,7 @@ pub async fn run<E: Env>(node: Node<E>) {
 /// Members of another cluster that look for one of theirs at this node's address are a sign that
 /// this node was one of them and has lost its data: said once.
 fn turned_away<E: Env>(node: &Node<E>, error: &io::Error) {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    let stranger = matches!(inner, Some(Refusal::Cluster));
+    let stranger = matches!(handshake::refusal_in(error), Some(Refusal::Cluster));
     if stranger && !node.inner.missed.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             "a node of another cluster looks for one of its own at this address: if this node was \
@@ -173,10 +172,7 @@ pub(crate) async fn answer<E: Env>(
         }
         Request::Propose(proposals) => node.propose_forwarded(proposals).await,
         Request::ReadPoint => Response::ReadPoint(node.confirmed_point().await),
-        Request::Ping(pulse) => {
-            node.heard(pulse);
-            Response::Pong(node.pulse())
-        }
+        Request::Ping(pulse) => node.answer_ping(pulse),
         Request::Join(candidate) => node.admit(candidate).await,
         Request::Remove(name) => node.dismiss(&name).await,
         Request::Elections => Response::Elections(node.own_elections()),

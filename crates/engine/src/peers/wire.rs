@@ -18,7 +18,7 @@ use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 5;
+pub const VERSION: u16 = 6;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -114,6 +114,8 @@ pub enum Response<R: Runtime> {
     ReadPoint(Option<ReadPoint>),
     /// To a health check.
     Pong(Pulse),
+    /// The same to one that is not among the members, with their place in the log.
+    Stranger(Pulse, LogId),
     /// To a join.
     Joined(Result<(), JoinError>),
     /// To a removal.

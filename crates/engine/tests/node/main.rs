@@ -9,7 +9,9 @@
 
 mod elections;
 mod outvoted;
+mod removed;
 mod rounds;
+mod starts;
 mod store;
 
 use std::path::Path;

@@ -39,6 +39,7 @@ fn health(status: StatusCode, word: &str, members: &Members) -> Response<Body> {
         status: word.to_owned(),
         node: "proxy".to_owned(),
         leader: members.leader(),
+        disk_full: false,
     };
     let text = serde_json::to_string(&health).unwrap_or_default();
     short(status, "application/json", text)

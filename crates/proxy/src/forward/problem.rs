@@ -24,7 +24,7 @@ const PROBLEM_MAX_BYTES: usize = 64 * 1024;
 const PROBLEM_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a node that says so has not done, and another may.
-const NOTHING_DONE: [&str; 4] = ["no-leader", "stopping", "outvoted", "behind"];
+const NOTHING_DONE: [&str; 5] = ["no-leader", "stopping", "outvoted", "removed", "behind"];
 
 /// Why a proxy answers itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

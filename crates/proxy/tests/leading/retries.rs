@@ -132,7 +132,7 @@ async fn a_slow_answer_leaves_its_node_in_rotation() {
 #[tokio::test]
 async fn a_node_that_has_done_nothing_gives_way_to_another() {
     let stand = Stand::start(Wish::default()).await;
-    for kind in ["no-leader", "stopping", "outvoted", "behind"] {
+    for kind in ["no-leader", "stopping", "outvoted", "removed", "behind"] {
         stand.nodes[0].does(problem(kind));
         let answer = stand.send(PLAIN, "x").await;
         assert_eq!(status(&answer), 200, "{kind}");

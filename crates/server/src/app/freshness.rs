@@ -102,12 +102,16 @@ impl App {
                     error @ (ReadError::Failed(_)
                     | ReadError::Stopping
                     | ReadError::CannotGoOn
-                    | ReadError::Outvoted),
+                    | ReadError::Outvoted
+                    | ReadError::Removed),
                 )) => {
                     return Err(error.into());
                 }
                 Ok(Err(
-                    ReadError::Busy { .. } | ReadError::NoLeader | ReadError::Behind { .. },
+                    ReadError::Busy { .. }
+                    | ReadError::NoLeader
+                    | ReadError::Behind { .. }
+                    | ReadError::DiskFull,
                 ))
                 | Err(_) => {}
             }

@@ -165,7 +165,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Hands events out until the node stops, is outvoted or cannot go on.
+    /// Hands events out until the node stops, is outvoted, removed or cannot go on.
     pub async fn run(mut self, heartbeat: Duration, stopping: CancellationToken) {
         let engine = self.engine.clone();
         let mut failed = std::pin::pin!(engine.failed());
@@ -179,6 +179,9 @@ impl Follower {
                     Ok(Some(event)) => self.hub.hand_out(&event),
                     Ok(None) if self.engine.is_outvoted() => {
                         break "the state of this node differs from the others': ask another";
+                    }
+                    Ok(None) if self.engine.is_removed() => {
+                        break "this node was removed from the cluster: ask another";
                     }
                     Ok(None) => break STOPPING,
                     Err(Missed) => self.catch_up(&stopping).await,
@@ -197,7 +200,12 @@ impl Follower {
                 Ok(Events::Some(events)) if events.is_empty() => return,
                 Ok(Events::Some(events)) => events.iter().for_each(|e| self.hub.hand_out(e)),
                 Ok(Events::Gone { oldest }) => self.skip_to(oldest),
-                Err(ReadError::Stopping | ReadError::Outvoted | ReadError::CannotGoOn) => return,
+                Err(
+                    ReadError::Stopping
+                    | ReadError::Outvoted
+                    | ReadError::Removed
+                    | ReadError::CannotGoOn,
+                ) => return,
                 Err(error) => {
                     tracing::warn!(%error, "events cannot be read; trying again");
                     tokio::time::sleep(RETRY).await;

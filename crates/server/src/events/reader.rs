@@ -136,13 +136,8 @@ impl Reader {
         let seat = app.hub.seat(max).ok_or_else(full)?;
         // First the live end, then history up to at least there: what falls between is in both.
         let live = app.hub.subscribe();
-        // What is outvoted or fails after this look ends what has subscribed.
-        if app.engine.is_outvoted() {
-            return Err(ReadError::Outvoted.into());
-        }
-        if app.engine.has_failed() {
-            return Err(ReadError::CannotGoOn.into());
-        }
+        // What goes out of service after this look ends what has subscribed.
+        app.engine.may_read()?;
         let follows = filter.follows_tallies();
         let tally_seat = follows.then(|| app.hub.follow_tallies());
         let start = app.hub.last();

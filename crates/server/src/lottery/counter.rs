@@ -189,7 +189,11 @@ impl Counter {
     /// The id of the lottery that is asked for, or of the current one; [`NONE`] if it is not there,
     /// or the settings name another.
     pub async fn find(&self, asked: Option<i64>) -> Result<i64, ReadError> {
-        let newest = self.look_up().await?;
+        let newest = match self.look_up().await {
+            // Nothing can be stored either, and that is what the agency is to be told.
+            Err(ReadError::DiskFull) => self.current(),
+            found => found?,
+        };
         let id = asked.or(self.config.lottery).unwrap_or(newest);
         let is_served = self.config.lottery.is_none_or(|named| named == id);
         Ok(if is_served && id <= newest { id } else { NONE })
@@ -316,6 +320,7 @@ impl Counter {
                 WriteError::DiskFull
                 | WriteError::Stopping
                 | WriteError::Outvoted
+                | WriteError::Removed
                 | WriteError::CannotGoOn
                 | WriteError::TooLarge { .. } => false,
             };

@@ -19,7 +19,7 @@ const CATCH_UP_MS: u64 = 500;
 const DISK_FULL_MS: u64 = 30_000;
 
 /// When to try again on a node that is to be replaced: others serve.
-const OUTVOTED_MS: u64 = 60_000;
+const OUT_OF_SERVICE_MS: u64 = 60_000;
 
 impl From<Rejection> for Trouble {
     fn from(rejection: Rejection) -> Self {
@@ -144,13 +144,14 @@ impl From<WriteError> for Trouble {
             WriteError::Stopping | WriteError::CannotGoOn => {
                 Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
             }
-            WriteError::Outvoted => outvoted(detail),
+            WriteError::Outvoted => out_of_service(Kind::Outvoted, detail),
+            WriteError::Removed => out_of_service(Kind::Removed, detail),
         }
     }
 }
 
-fn outvoted(detail: String) -> Trouble {
-    Trouble::new(Kind::Outvoted, detail).retry_after_ms(OUTVOTED_MS)
+fn out_of_service(kind: Kind, detail: String) -> Trouble {
+    Trouble::new(kind, detail).retry_after_ms(OUT_OF_SERVICE_MS)
 }
 
 impl From<ReadError> for Trouble {
@@ -164,8 +165,12 @@ impl From<ReadError> for Trouble {
             ReadError::Behind { .. } => {
                 Trouble::new(Kind::Behind, detail).retry_after_ms(CATCH_UP_MS)
             }
+            ReadError::DiskFull => {
+                Trouble::new(Kind::DiskFull, detail).retry_after_ms(DISK_FULL_MS)
+            }
             ReadError::Failed(_) => Trouble::internal(detail),
-            ReadError::Outvoted => outvoted(detail),
+            ReadError::Outvoted => out_of_service(Kind::Outvoted, detail),
+            ReadError::Removed => out_of_service(Kind::Removed, detail),
             ReadError::Stopping | ReadError::CannotGoOn => {
                 Trouble::new(Kind::Stopping, detail).retry_after_ms(ELECTION_MS)
             }

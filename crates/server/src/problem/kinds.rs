@@ -38,6 +38,7 @@ pub(crate) enum Kind {
     DiskFull,
     WrongCluster,
     Outvoted,
+    Removed,
     PollNotOpen,
     PollClosed,
     NotAVoter,
@@ -96,7 +97,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 42] = [
+static FACTS: [Facts; 43] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -357,6 +358,15 @@ static FACTS: [Facts; 42] = [
         title: "The state of this node differs from the others'",
         advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
                  data directory away and joins it anew.",
+    },
+    Facts {
+        kind: Kind::Removed,
+        name: "removed",
+        status: 503,
+        code: Code::Unavailable,
+        title: "This node was removed from the cluster",
+        advice: "Nothing was done. Ask another node. Whoever runs this one stops it and removes \
+                 its data directory.",
     },
     Facts {
         kind: Kind::PollNotOpen,

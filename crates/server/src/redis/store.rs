@@ -121,6 +121,7 @@ impl From<WriteError> for NotWritten {
             WriteError::NoLeader
             | WriteError::Stopping
             | WriteError::Outvoted
+            | WriteError::Removed
             | WriteError::CannotGoOn => "CLUSTERDOWN",
             WriteError::OutcomeUnknown => "UNKNOWNOUTCOME",
             WriteError::TooLarge { .. } => "ERR",
@@ -141,9 +142,12 @@ fn unread(error: ReadError) -> Line {
     let code = match error {
         ReadError::Busy { .. } => "BUSY",
         ReadError::Behind { .. } => "TRYAGAIN",
-        ReadError::NoLeader | ReadError::Stopping | ReadError::Outvoted | ReadError::CannotGoOn => {
-            "CLUSTERDOWN"
-        }
+        ReadError::NoLeader
+        | ReadError::Stopping
+        | ReadError::Outvoted
+        | ReadError::Removed
+        | ReadError::CannotGoOn => "CLUSTERDOWN",
+        ReadError::DiskFull => "MISCONF",
         ReadError::Failed(_) => "ERR",
     };
     format!("{code} {error}").into()

@@ -69,6 +69,7 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::Stopping => "Este nodo se está apagando",
         Kind::DiskFull => "No queda sitio en el disco",
         Kind::WrongCluster => "Este nodo es de otro grupo",
+        Kind::Removed => "Este nodo ya no es de la red",
         Kind::Outvoted => "Los datos de este nodo no coinciden con los de los demás",
         Kind::PollNotOpen => "La votación todavía no se ha abierto",
         Kind::PollClosed => "La votación está cerrada",

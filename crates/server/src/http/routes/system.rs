@@ -34,11 +34,8 @@ pub(super) async fn ready(State(app): State<App>) -> Response {
     if app.engine.is_ready() && !app.stopping.is_cancelled() {
         return Json(health(&app, "ready")).into_response();
     }
-    let why = match app.engine.is_outvoted() {
-        true => "out of service: its state differs from the others'",
-        false => "not ready",
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(health(&app, why))).into_response()
+    let health = health(&app, app.engine.why_not_ready());
+    (StatusCode::SERVICE_UNAVAILABLE, Json(health)).into_response()
 }
 
 fn health(app: &App, status: &str) -> Health {
@@ -47,6 +44,7 @@ fn health(app: &App, status: &str) -> Health {
         status: status.to_owned(),
         node: cluster.node.to_string(),
         leader: cluster.leader.clone(),
+        disk_full: !app.engine.has_room(),
     }
 }
 
