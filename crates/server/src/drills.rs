@@ -94,32 +94,34 @@ impl Drills {
             drill: drill.clone(),
             stopped: stopped.clone(),
         });
-        let (drills, engine) = (self.clone(), engine.clone());
+        let (drills, engine, id) = (self.clone(), engine.clone(), drill.id);
         let lasts = Duration::from_secs(new.seconds.into());
         tokio::spawn(async move {
             let early = stopped.run_until_cancelled(tokio::time::sleep(lasts)).await;
-            drills.end(&engine, early.is_none());
+            drills.end(&engine, id, early.is_none());
         });
         Ok(drill)
     }
 
-    /// Ends what lasts; false if nothing did.
-    pub fn stop(&self, engine: &Engine) -> bool {
-        let lasts = match &self.kept().running {
-            Some(running) => {
-                running.stopped.cancel();
-                true
-            }
-            None => false,
+    /// Ends what lasts, if anything does.
+    pub fn stop(&self, engine: &Engine) {
+        let running = {
+            let kept = self.kept();
+            let running = kept.running.as_ref();
+            running.map(|running| (running.drill.id, running.stopped.clone()))
         };
-        // Whoever comes back after this answer finds it over.
-        self.end(engine, true);
-        lasts
+        if let Some((id, stopped)) = running {
+            stopped.cancel();
+            // Whoever comes back after this answer finds it over.
+            self.end(engine, id, true);
+        }
     }
 
-    fn end(&self, engine: &Engine, stopped: bool) {
+    /// Ends this drill; another may last by the time that somebody hears of its end.
+    fn end(&self, engine: &Engine, id: u64, stopped: bool) {
         let mut kept = self.kept();
-        let Some(Running { mut drill, .. }) = kept.running.take() else {
+        let ended = kept.running.take_if(|running| running.drill.id == id);
+        let Some(Running { mut drill, .. }) = ended else {
             return;
         };
         heal(engine);
