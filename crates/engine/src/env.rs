@@ -32,6 +32,11 @@ pub trait Env: Clone + Send + Sync + 'static {
 pub trait Runtime: openraft_rt::AsyncRuntime + Send + Sync {
     /// The wall clock in milliseconds since 1970 (UTC). It may jump either way.
     fn wall_clock_ms() -> i64;
+
+    /// False while that clock is made to be wrong on purpose.
+    fn clock_is_believed() -> bool {
+        true
+    }
 }
 
 /// A disk. Every call may block and is made from `spawn_blocking`.

@@ -86,6 +86,17 @@ impl<E: Env> Node<E> {
         voters.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
     }
 
+    /// The time for what is proposed now; `None` if this node's clock is not to be believed. Log
+    /// time cannot be taken back, so what a drill makes of the clock is never stamped, whether the
+    /// others notice or not.
+    pub(crate) fn stamp(&self) -> Option<i64> {
+        let believed = E::Runtime::clock_is_believed();
+        let at_ms = E::Runtime::wall_clock_ms();
+        // Asked before and after: it may change while the clock is read.
+        let believed = believed && E::Runtime::clock_is_believed();
+        (believed && !self.clock_is_wrong(at_ms)).then_some(at_ms)
+    }
+
     /// True if a majority of the voters, of which this node is none, agree on another time than
     /// `now_ms`. Where nobody agrees, nobody would do better.
     pub(crate) fn clock_is_wrong(&self, now_ms: i64) -> bool {

@@ -225,7 +225,11 @@ impl<E: Env> Node<E> {
         } = candidate;
         let others = self.others();
         if others.iter().any(|(other, _)| *other == id) {
-            return Response::Joined(Ok(()));
+            // Until that is committed, another leader may not know of it.
+            return Response::Joined(match self.members_are_committed() {
+                true => Ok(()),
+                false => Err(JoinError::TimedOut),
+            });
         }
         let mut taken = self.member().name == name;
         for (other, member) in others.iter().filter(|(_, member)| member.name == name) {
@@ -244,6 +248,12 @@ impl<E: Env> Node<E> {
             Ok(Err(error)) => Response::Unavailable(error.to_string()),
             Err(_) => Response::Joined(Err(JoinError::TimedOut)),
         }
+    }
+
+    fn members_are_committed(&self) -> bool {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        *metrics.membership_config.log_id() <= metrics.local_committed
     }
 
     /// True if another member is alive and not outvoted: then nobody may take its place.

@@ -72,6 +72,10 @@ impl Runtime for TokioRuntime {
         let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
         now_ms.saturating_add(hardship::clock_offset_ms())
     }
+
+    fn clock_is_believed() -> bool {
+        hardship::clock_offset_ms() == 0
+    }
 }
 
 impl AsyncRuntime for TokioRuntime {

@@ -45,16 +45,19 @@ impl<E: Env> Node<E> {
     /// Another says that this node is not among the members that it has since a place in the log.
     /// It may be behind, or this node may be on its way to where it was taken in.
     pub(crate) fn is_told_stranger(&self, by: &Pulse, since: LogId) {
-        let (named, known) = {
+        let (named, known, committed, term) = {
             let metrics = self.raft().metrics();
             let metrics = metrics.borrow_watched();
             let members = &metrics.membership_config;
             let named = members.membership().get_node(&self.identity().id).is_some();
-            (named, *members.log_id())
+            let committed = metrics.local_committed;
+            (named, *members.log_id(), committed, metrics.current_term)
         };
         let removed = match named {
-            true => known < Some(since),
-            false => by.leader && self.identity().stage == Stage::Member,
+            // What took it in may be an entry that is not committed, and never will be: it asks
+            // to be taken in again then.
+            true => known < Some(since) && known <= committed,
+            false => by.leader && by.term >= term && self.identity().stage == Stage::Member,
         };
         if removed && !self.inner.removed.swap(true, Ordering::AcqRel) {
             self.inner.silenced.cancel();

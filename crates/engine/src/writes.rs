@@ -19,7 +19,7 @@ use rand::Rng as _;
 use tokio::sync::oneshot;
 
 use crate::answer::{Position, Served, WriteError};
-use crate::env::{Env, Runtime};
+use crate::env::Env;
 use crate::node::{Leader, Node};
 use crate::peers::client::CallError;
 use crate::peers::wire::{Proposed, Request, Response};
@@ -163,8 +163,6 @@ async fn propose_until_told<E: Env>(node: &Node<E>, mut groups: Vec<Group>, mut 
             // Nothing is promised before a majority has answered: what is proposed cannot be taken
             // back, and its outcome would stay unknown.
             Leader::Me if !node.has_majority() => Attempt::Rejected,
-            // Another is about to lead: see `fitness`.
-            Leader::Me if node.clock_is_wrong(E::Runtime::wall_clock_ms()) => Attempt::Rejected,
             Leader::Me => propose_while_heard(node, &groups).await,
             Leader::Peer(..) | Leader::Nobody if groups.iter().any(|group| group.forwarded) => {
                 groups = refuse_forwarded(groups);
@@ -271,7 +269,10 @@ async fn propose_here<E: Env>(node: &Node<E>, groups: &[Group]) -> Attempt {
     }
     let mut seed = [0; 32];
     E::Runtime::thread_rng().fill_bytes(&mut seed);
-    let at_ms = E::Runtime::wall_clock_ms();
+    let Some(at_ms) = node.stamp() else {
+        // Another is about to lead: see `fitness`.
+        return Attempt::Rejected;
+    };
     let batch = Batch {
         at_ms,
         seed,

@@ -73,7 +73,8 @@ impl Drills {
             let detail = format!("drill {} lasts still: stop it first", running.drill.id);
             return Err(Trouble::new(Kind::DrillRefused, detail));
         }
-        install(engine, new)?;
+        let stopped = CancellationToken::new();
+        install(engine, new, &stopped)?;
         kept.begun += 1;
         let drill = Drill {
             id: kept.begun,
@@ -89,7 +90,6 @@ impl Drills {
             id, fault, seconds, ..
         } = &drill;
         tracing::warn!(id, ?fault, seconds, "a drill begins");
-        let stopped = CancellationToken::new();
         kept.running = Some(Running {
             drill: drill.clone(),
             stopped: stopped.clone(),
@@ -192,12 +192,12 @@ fn check_majority(status: &ClusterStatus, new: &NewDrill) -> Result<(), Trouble>
     Err(Trouble::new(Kind::DrillRefused, detail))
 }
 
-fn install(engine: &Engine, new: &NewDrill) -> Result<(), Trouble> {
+fn install(engine: &Engine, new: &NewDrill, stopped: &CancellationToken) -> Result<(), Trouble> {
     let delay = Duration::from_millis(new.delay_ms.unwrap_or(DELAY_DEFAULT_MS).into());
     let lasts = Duration::from_secs(new.seconds.into());
     match new.fault {
-        DrillFault::Kill => later(hardship::kill),
-        DrillFault::Pause => later(move || hardship::pause(lasts)),
+        DrillFault::Kill => later(stopped, hardship::kill),
+        DrillFault::Pause => later(stopped, move || hardship::pause(lasts)),
         DrillFault::PlayDead => harm(engine, Harm::Cut, &[])?,
         DrillFault::Partition => harm(engine, Harm::Cut, &new.peers)?,
         DrillFault::SlowLink => harm(engine, Harm::Slow(delay), &new.peers)?,
@@ -215,9 +215,13 @@ fn harm(engine: &Engine, harm: Harm, peers: &[String]) -> Result<(), Trouble> {
     harmed.map_err(|unknown| Trouble::field("peers", unknown.to_string()))
 }
 
-fn later(blow: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
+fn later(stopped: &CancellationToken, blow: impl FnOnce() -> std::io::Result<()> + Send + 'static) {
+    let stopped = stopped.clone();
     tokio::spawn(async move {
-        tokio::time::sleep(LAST_WORDS).await;
+        let answered = tokio::time::sleep(LAST_WORDS);
+        if stopped.run_until_cancelled(answered).await.is_none() {
+            return;
+        }
         if let Err(error) = blow() {
             tracing::error!(%error, "a drill could not be carried out");
         }

@@ -52,7 +52,15 @@ pub async fn run(session: &mut Session, schedule: &Schedule, rate: u32) -> Outco
     stop.cancel();
     let ledgers = load.join_all().await;
     let load_ms = since(start);
-    let (faults, mut remarks) = ended?;
+    let (faults, mut remarks) = match ended {
+        Ok(ended) => ended,
+        Err(failure) => {
+            // A lottery that stays open would be the current one of every agency.
+            let _ = close(&client, &places).await;
+            clean_up(&client, &places, &ledgers).await;
+            return Err(failure);
+        }
+    };
     session.out.say("Counting what every node holds.")?;
     close(&client, &places).await?;
     let nodes = Nodes::of(session).await?;
