@@ -49,7 +49,10 @@ pub(super) struct Waiters {
 struct Queue {
     /// Who came last.
     last: u64,
-    /// Those who wait for an item of their own, by when they came.
+    /// How many wait for an item of their own, also those for whom one is just being taken: they may
+    /// get none and wait on.
+    tickets: usize,
+    /// Those of them for whom none is being taken, by when they came.
     waiting: BTreeMap<u64, Waiter>,
     by_key: HashMap<Bytes, BTreeSet<u64>>,
     /// Keys that may have something, with somebody waiting.
@@ -94,7 +97,7 @@ impl Waiters {
     /// True if nobody waits.
     pub fn is_empty(&self) -> bool {
         let queue = self.queue();
-        queue.waiting.is_empty() && queue.readers.is_empty()
+        queue.tickets == 0 && queue.readers.is_empty()
     }
 
     /// Takes a place at the end of the queue. Nothing is looked for before [`Waiters::look`].
@@ -102,6 +105,7 @@ impl Waiters {
         let (sender, answer) = oneshot::channel();
         let mut queue = self.queue();
         queue.last += 1;
+        queue.tickets += 1;
         let number = queue.last;
         let waiter = Waiter {
             write,
@@ -253,6 +257,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.leave();
+        self.waiters.queue().tickets -= 1;
     }
 }
 

@@ -271,3 +271,32 @@ async fn many_who_wait_are_served_together() {
     assert!(entries < 20, "{entries} entries of the log");
     node.stop().await;
 }
+
+/// All nodes try to take an item for their client, and one gets it: those of the others wait on, and
+/// are not forgotten while somebody tries for them.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_who_waits_on_a_node_is_told_of_the_next_item_too() {
+    let nodes = Node::three().await;
+    let mut pusher = nodes[0].client().await;
+    for round in 0..60 {
+        let mut waiting = Vec::new();
+        for node in &nodes {
+            let mut client = node.client().await;
+            client.send(&line("BLPOP l 0")).await;
+            waiting.push(client);
+        }
+        for node in &nodes {
+            wait_for_blocked(node, 1).await;
+        }
+        for number in 0..nodes.len() {
+            pusher.ask(&format!("RPUSH l {round}-{number}")).await;
+        }
+        for client in &mut waiting {
+            let told = tokio::time::timeout(PATIENCE, client.reply()).await;
+            assert!(told.is_ok(), "nobody is told of an item in round {round}");
+        }
+    }
+    for node in nodes {
+        node.stop().await;
+    }
+}
