@@ -86,9 +86,9 @@ impl<E: Env> Node<E> {
         voters.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
     }
 
-    /// The time for what is proposed now; `None` if this node's clock is not to be believed. Log
-    /// time cannot be taken back, so what a drill makes of the clock is never stamped, whether the
-    /// others notice or not.
+    /// The time for what is proposed now, and for what is read linearizably of this leader; `None`
+    /// if its clock is not to be believed, and another is about to lead. Log time cannot be taken
+    /// back, so what a drill makes of the clock is never stamped, whether the others notice or not.
     pub(crate) fn stamp(&self) -> Option<i64> {
         let believed = E::Runtime::clock_is_believed();
         let at_ms = E::Runtime::wall_clock_ms();

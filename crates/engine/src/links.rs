@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use openraft_rt::Instant as _;
+use openraft_rt::{Instant as _, Select2};
 use tokio::sync::Notify;
 
 use crate::env::{FrameReceiver, FrameSender, Runtime};
@@ -69,7 +69,12 @@ impl Links {
             let healed = self.0.healed.notified();
             match self.harm_of(peer) {
                 None => return,
-                Some(Harm::Slow(delay)) => return R::sleep_until(since + delay).await,
+                Some(Harm::Slow(delay)) => {
+                    let slept = R::sleep_until(since + delay);
+                    if let Select2::First(()) = R::select2(slept, healed).await {
+                        return;
+                    }
+                }
                 Some(Harm::Cut) => healed.await,
             }
         }

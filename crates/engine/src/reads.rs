@@ -220,7 +220,7 @@ impl<E: Env> Node<E> {
     }
 
     async fn confirm(self) -> Option<ReadPoint> {
-        let now_ms = E::Runtime::wall_clock_ms();
+        let now_ms = self.stamp()?;
         let asking = self.inner.raft.get_read_log_id(ReadPolicy::ReadIndex);
         let answered = E::Runtime::timeout(ROUND_TIMEOUT, Box::pin(asking)).await;
         let (read, _) = answered.ok()?.ok()?;

@@ -116,7 +116,7 @@ impl Default for Limits {
             body_timeout: Duration::from_secs(20),
             // A node gives up after 30 s, and says so.
             answer_timeout: Duration::from_secs(35),
-            // Several elections, and within the 4 s that the client library waits for one address.
+            // Several elections. The client library asks another address before, under the same id.
             retry_for: Duration::from_secs(3),
             write_stall: Duration::from_secs(30),
             // The third question in a row is given up when the silence has lasted for two seconds.

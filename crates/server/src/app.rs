@@ -13,7 +13,7 @@ pub(crate) use feeds::{Entry, FeedOf};
 pub(crate) use freshness::Freshness;
 pub(crate) use hits::Seen;
 pub(crate) use polls::Vote;
-pub(crate) use store::{is_too_large, shorten};
+pub(crate) use store::{answers, is_too_large, odd, shorten};
 
 use std::net::IpAddr;
 use std::sync::Arc;

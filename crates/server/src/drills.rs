@@ -64,6 +64,11 @@ impl Drills {
     /// Makes something fail, until the time is over or [`Drills::stop`].
     pub fn begin(&self, engine: &Engine, new: &NewDrill) -> Result<Drill, Trouble> {
         check(new)?;
+        if matches!(new.fault, DrillFault::Kill | DrillFault::Pause) && !hardship::is_mortal() {
+            let detail = "this node is the first process of its container, which nothing within \
+                          can kill or stop: do it from outside";
+            return Err(Trouble::new(Kind::DrillRefused, detail));
+        }
         let status = engine.status();
         if !new.confirmed {
             check_majority(&status, new)?;

@@ -7,8 +7,9 @@ use serde::Serialize;
 
 use super::Error;
 
-/// All but the characters that RFC 3986 never needs escaped.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+/// All but the characters that RFC 3986 calls unreserved (section 2.3): what is escaped in a part
+/// of a path and in a query's value.
+pub const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
     .remove(b'.')
@@ -23,6 +24,9 @@ pub(super) struct Call {
     pub(super) body: Option<Body>,
     /// Whether a repetition could do it twice, so that it needs a request id.
     pub(super) needs_id: bool,
+    /// Never sent again once a node may have it: a repetition would do it twice, and nothing keeps
+    /// a node from that.
+    pub(super) once: bool,
     /// The area it is about, to ask a node that the area is assigned to.
     pub(super) area: Option<String>,
 }
@@ -42,6 +46,7 @@ impl Call {
             path: String::new(),
             body: None,
             needs_id: false,
+            once: false,
             area: None,
         };
         segments
@@ -69,6 +74,15 @@ impl Call {
     pub(super) fn repeatable(self) -> Self {
         Call {
             needs_id: false,
+            ..self
+        }
+    }
+
+    /// It is done at most once, by giving up rather than asking again.
+    pub(super) fn once(self) -> Self {
+        Call {
+            needs_id: false,
+            once: true,
             ..self
         }
     }

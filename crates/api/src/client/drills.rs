@@ -12,9 +12,10 @@ impl Client {
         self.fetch(Call::get(&["v1", "drills"])).await
     }
 
-    /// Makes something fail at the node (administrators only).
+    /// Makes something fail at the node (administrators only). It is asked at most once: a node
+    /// that was killed and is back would be killed again.
     pub async fn begin_drill(&self, drill: &NewDrill) -> Result<Drill, Error> {
-        let call = Call::change(Method::POST, &["v1", "drills"]).repeatable();
+        let call = Call::change(Method::POST, &["v1", "drills"]).once();
         self.fetch(call.json(drill)?).await
     }
 

@@ -32,6 +32,7 @@ mod sse;
 mod tests;
 mod transport;
 
+pub use call::ESCAPED;
 pub use cluster::Consistency;
 pub use error::Error;
 pub use events::{EventFilter, EventStream};

@@ -75,6 +75,9 @@ impl Client {
                 self.learn_in_background();
                 return result.map(|answer| (base, answer));
             }
+            if call.once && history.sent {
+                break;
+            }
             if history.strangers >= self.endpoints_now().bases().len() {
                 break;
             }

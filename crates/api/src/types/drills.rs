@@ -25,6 +25,34 @@ pub enum DrillFault {
     ClockSkew,
 }
 
+impl DrillFault {
+    /// All there are.
+    pub const ALL: [DrillFault; 8] = [
+        DrillFault::Kill,
+        DrillFault::Pause,
+        DrillFault::PlayDead,
+        DrillFault::Partition,
+        DrillFault::SlowLink,
+        DrillFault::SlowDisk,
+        DrillFault::FullDisk,
+        DrillFault::ClockSkew,
+    ];
+
+    /// Its name, as JSON has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            DrillFault::Kill => "kill",
+            DrillFault::Pause => "pause",
+            DrillFault::PlayDead => "play-dead",
+            DrillFault::Partition => "partition",
+            DrillFault::SlowLink => "slow-link",
+            DrillFault::SlowDisk => "slow-disk",
+            DrillFault::FullDisk => "full-disk",
+            DrillFault::ClockSkew => "clock-skew",
+        }
+    }
+}
+
 /// A failure to begin at the node that is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -80,4 +108,17 @@ pub struct Drills {
     pub running: Option<Drill>,
     /// What is over, newest first, at most 50 since the node started.
     pub past: Vec<Drill>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_faults_name_is_what_json_has() {
+        for fault in DrillFault::ALL {
+            assert_eq!(serde_json::to_value(fault).unwrap(), fault.name());
+        }
+    }
 }

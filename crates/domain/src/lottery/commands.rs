@@ -10,7 +10,7 @@ use crate::lottery::{
     AGENCIES_MAX, BETS_PER_BATCH_MAX, BETS_PER_LOTTERY_MAX, Bet, Disclosure, LOTTERIES_MAX,
     NAME_MAX_CHARS, Rule, SOURCE_MAX_CHARS, canonical, check_number, verifiable,
 };
-use crate::names::{is_blank, unprintable};
+use crate::news::check_line;
 use crate::sql::{Fault, Sql};
 
 pub(crate) fn open(
@@ -356,20 +356,4 @@ fn newest(context: &mut Context<'_>) -> Result<i64, Fault> {
 
 fn limit(what: Thing, limit: i64) -> Rejection {
     Rejection::LimitReached { what, limit }
-}
-
-/// Refuses a text that is blank, too long, or more than a line.
-fn check_line(field: &str, text: &str, max_chars: usize) -> Step<()> {
-    if is_blank(text) {
-        return Err(invalid(field, "it must not be blank"));
-    }
-    if text.chars().count() > max_chars {
-        let reason = format!("it has more than {max_chars} characters");
-        return Err(invalid(field, &reason));
-    }
-    if text.contains(unprintable) {
-        let reason = "it must be one line without control characters";
-        return Err(invalid(field, reason));
-    }
-    Ok(())
 }

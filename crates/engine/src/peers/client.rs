@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::handshake;
 use super::wire::{self, Purpose, Request, Response};
-use crate::env::{Env, FrameReceiver, FrameSender};
+use crate::env::{Env, FrameReceiver, FrameSender, Runtime};
 use crate::identity::Identity;
 use crate::links::Links;
 use crate::types::NodeId;
@@ -175,15 +175,22 @@ async fn carry<E: Env>(
     frames: mpsc::Receiver<Bytes>,
     shared: Arc<Shared<E>>,
 ) {
-    let sending = send_all(sender, frames);
+    let sending = send_all(sender, frames, &shared.pending);
     let receiving = receive_all(receiver, &shared);
     E::Runtime::select2(Box::pin(sending), Box::pin(receiving)).await;
     lock(&shared.pending).clear();
 }
 
-async fn send_all(mut sender: impl FrameSender, mut frames: mpsc::Receiver<Bytes>) {
+/// Sends what was asked. What nobody waits for any more stays here: on a slow link it would do
+/// something long after its caller was told that it may have been lost.
+async fn send_all<R: Runtime>(
+    mut sender: impl FrameSender,
+    mut frames: mpsc::Receiver<Bytes>,
+    pending: &Pending<R>,
+) {
     while let Some(frame) = frames.recv().await {
-        if sender.send(frame).await.is_err() {
+        let awaited = unframe(&frame).is_some_and(|(id, _)| lock(pending).contains_key(&id));
+        if awaited && sender.send(frame).await.is_err() {
             return;
         }
     }

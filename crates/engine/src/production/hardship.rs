@@ -26,6 +26,12 @@ pub fn skew_clock(offset_ms: i64) {
     CLOCK_OFFSET_MS.store(offset_ms, Ordering::Relaxed);
 }
 
+/// Whether this process can be killed and stopped from within: the first one of a container cannot,
+/// whatever its own processes send it.
+pub fn is_mortal() -> bool {
+    std::process::id() != 1
+}
+
 /// Ends this process at once, as `kill -9` does.
 pub fn kill() -> io::Result<()> {
     aside("kill -KILL \"$1\"", Duration::ZERO)

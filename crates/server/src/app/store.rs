@@ -103,3 +103,13 @@ pub(crate) fn shorten(entries: &mut Vec<Entry>) {
 pub(crate) fn is_too_large(answers: &[Answer]) -> bool {
     answers.contains(&Err(StoreError::TooLarge))
 }
+
+/// So many answers.
+pub(crate) fn answers<const N: usize>(answers: Vec<Answer>) -> Result<[Answer; N], Trouble> {
+    answers.try_into().map_err(|_| odd())
+}
+
+/// What the store answered to a question of ours has another form: a bug.
+pub(crate) fn odd() -> Trouble {
+    Trouble::internal("the store answered something else than was asked")
+}

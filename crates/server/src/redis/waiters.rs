@@ -49,8 +49,8 @@ pub(super) struct Waiters {
 struct Queue {
     /// Who came last.
     last: u64,
-    /// How many wait for an item of their own, also those for whom one is just being taken: they may
-    /// get none and wait on.
+    /// How many wait for an item of their own, also those for whom one is just being taken: they
+    /// may get none and wait on.
     tickets: usize,
     /// Those of them for whom none is being taken, by when they came.
     waiting: BTreeMap<u64, Waiter>,

@@ -1,24 +1,18 @@
 //! What all pages share.
 
+use api::client::ESCAPED;
 use axum::response::{IntoResponse, Response};
 use engine::Position;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use maud::{DOCTYPE, Markup, html};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 
 use super::assets::{SCRIPT_PATH, STYLE_PATH};
 use super::language::Language;
 use super::visit::Visit;
 use super::words::{advice, title};
 use crate::problem::Trouble;
-
-/// What stays as it is in a query's value and in a path's part.
-const KEPT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
 
 /// The frame of a page.
 #[derive(Clone, Copy, Default)]
@@ -240,5 +234,5 @@ pub(super) fn html_response(page: Markup) -> Response {
 
 /// Text as part of a URL.
 pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, KEPT).to_string()
+    utf8_percent_encode(text, ESCAPED).to_string()
 }

@@ -272,8 +272,8 @@ async fn many_who_wait_are_served_together() {
     node.stop().await;
 }
 
-/// All nodes try to take an item for their client, and one gets it: those of the others wait on, and
-/// are not forgotten while somebody tries for them.
+/// All nodes try to take an item for their client, and one gets it: those of the others wait on,
+/// and are not forgotten while somebody tries for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_who_waits_on_a_node_is_told_of_the_next_item_too() {
     let nodes = Node::three().await;

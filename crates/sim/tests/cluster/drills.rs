@@ -72,6 +72,25 @@ fn one_cut_link_and_slow_ones_stop_no_majority() {
 }
 
 #[test]
+fn a_slow_link_that_is_healed_is_fast_at_once() {
+    World::new(3, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let leader = cluster.leader().await;
+        let running = cluster.running(leader).expect("it runs");
+        let slow = Harm::Slow(Duration::from_secs(60));
+        running.harm_links(slow, &[]).expect("all peers");
+        // Frames are on their way now, for a minute.
+        sim.sleep(Duration::from_millis(200)).await;
+        let healed = sim.elapsed();
+        running.heal_links();
+        write(&cluster, leader, "after").await;
+        cluster.until_equal().await;
+        let took = sim.elapsed() - healed;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    });
+}
+
+#[test]
 fn a_link_with_nobody_is_not_harmed() {
     World::new(1, 3).run(|sim| async move {
         let cluster = Cluster::form(sim.clone(), small()).await;

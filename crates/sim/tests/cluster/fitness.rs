@@ -111,7 +111,11 @@ fn a_leader_whose_clock_is_wrong_stamps_nothing_and_lets_another_lead() {
             let wrong = cluster.leader().await;
             let right = other(&cluster, wrong);
             write(&cluster, wrong, "before").await;
+            let now = time(&cluster, right, Consistency::Linearizable).await;
             sim.set_clock_offset_ms(wrong, 10 * 365 * 24 * HOUR_MS);
+            // Nor is it what linearizable reads go by, also before another leads.
+            let read = time(&cluster, right, Consistency::Linearizable).await;
+            assert!((read - now).abs() < HOUR_MS, "{read} {now}");
             for number in 0..20 {
                 write(&cluster, wrong, &format!("after {number}")).await;
             }

@@ -11,7 +11,7 @@ use fake::{Act, Fake, Seen, nobody};
 use tokio::time::Instant;
 
 use super::{Client, Consistency, Error, parse_base};
-use crate::types::{NewArea, NewPost};
+use crate::types::{DrillFault, NewArea, NewDrill, NewPost};
 
 /// A client of these endpoints only.
 fn client(endpoints: &[&str]) -> Client {
@@ -95,6 +95,34 @@ async fn a_lost_answer_is_asked_again_with_the_same_request_id() {
         bodies.iter().all(|body| *body == bodies[0]),
         "the same request: {bodies:?}"
     );
+}
+
+#[tokio::test]
+async fn a_drill_is_begun_at_most_once() {
+    let drill = NewDrill {
+        fault: DrillFault::Kill,
+        seconds: 1,
+        peers: vec![],
+        delay_ms: None,
+        skew_ms: None,
+        confirmed: false,
+    };
+    let fake = Fake::start(|_, _| Act::Cut).await;
+    let lost = client(&[&fake.base]).begin_drill(&drill).await;
+    let lost = lost.unwrap_err();
+    assert!(
+        matches!(
+            lost,
+            Error::OutcomeUnknown {
+                request_id: None,
+                ..
+            }
+        ),
+        "{lost}"
+    );
+    let seen = fake.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!(seen[0].header("idempotency-key"), None);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ mod text;
 use std::path::PathBuf;
 
 use api::types::DrillFault;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::output::cell;
 use super::session::Session;
@@ -74,11 +75,11 @@ enum Action {
 struct Run {
     /// What fails
     #[arg(
-        value_enum,
+        value_parser = fault_parser(),
         required_unless_present = "schedule",
         conflicts_with = "schedule"
     )]
-    fault: Option<Fault>,
+    fault: Option<DrillFault>,
 
     /// Steps from a TOML file instead
     #[arg(long, value_name = "FILE")]
@@ -117,43 +118,6 @@ struct Run {
     report: Option<PathBuf>,
 }
 
-/// What fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum Fault {
-    /// SIGKILL; whoever supervises the node starts it again
-    Kill,
-    /// SIGSTOP; it goes on by itself when the time is over
-    Pause,
-    /// Nothing comes through between it and any other node
-    PlayDead,
-    /// Nothing comes through between it and the nodes of --peers
-    Partition,
-    /// What it says to others, and they to it, takes longer
-    SlowLink,
-    /// Its disk syncs more slowly
-    SlowDisk,
-    /// Its log finds no room on the disk
-    FullDisk,
-    /// Its clock is wrong
-    ClockSkew,
-}
-
-impl From<Fault> for DrillFault {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Kill => DrillFault::Kill,
-            Fault::Pause => DrillFault::Pause,
-            Fault::PlayDead => DrillFault::PlayDead,
-            Fault::Partition => DrillFault::Partition,
-            Fault::SlowLink => DrillFault::SlowLink,
-            Fault::SlowDisk => DrillFault::SlowDisk,
-            Fault::FullDisk => DrillFault::FullDisk,
-            Fault::ClockSkew => DrillFault::ClockSkew,
-        }
-    }
-}
-
 /// Runs the command.
 pub fn run(args: Args) -> Outcome {
     with_session(&args.common, async |session| match args.action {
@@ -161,6 +125,29 @@ pub fn run(args: Args) -> Outcome {
         Action::Show => show(session).await,
         Action::Stop => stop(session).await,
     })
+}
+
+/// Reads the name of a fault; `--help` tells what each does.
+fn fault_parser() -> impl TypedValueParser<Value = DrillFault> {
+    let names = DrillFault::ALL.map(|fault| PossibleValue::new(fault.name()).help(meaning(fault)));
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut all = DrillFault::ALL.into_iter();
+        all.find(|fault| fault.name() == name)
+            .ok_or("no such fault")
+    })
+}
+
+fn meaning(fault: DrillFault) -> &'static str {
+    match fault {
+        DrillFault::Kill => "SIGKILL; whoever supervises the node starts it again",
+        DrillFault::Pause => "SIGSTOP; it goes on by itself when the time is over",
+        DrillFault::PlayDead => "Nothing comes through between it and any other node",
+        DrillFault::Partition => "Nothing comes through between it and the nodes of --peers",
+        DrillFault::SlowLink => "What it says to others, and they to it, takes longer",
+        DrillFault::SlowDisk => "Its disk syncs more slowly",
+        DrillFault::FullDisk => "Its log finds no room on the disk",
+        DrillFault::ClockSkew => "Its clock is wrong",
+    }
 }
 
 async fn run_drill(session: &mut Session, run: &Run) -> Outcome {
@@ -233,7 +220,7 @@ async fn show(session: &mut Session) -> Outcome {
             let ended = drill.ended_at.as_deref().unwrap_or("lasts still");
             rows.push(vec![
                 cell(node),
-                cell(report::fault_name(drill.fault)),
+                cell(drill.fault.name()),
                 cell(&drill.begun_at),
                 cell(ended),
                 cell(if drill.stopped { "stopped" } else { "" }),

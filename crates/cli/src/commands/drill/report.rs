@@ -35,7 +35,7 @@ pub struct Report {
     /// The slowest write that was asked for in each second.
     pub slowest_each_second_ms: Vec<u64>,
     pub nodes: Vec<NodeLine>,
-    /// BLAKE3 over this report as JSON without this field and the next.
+    /// BLAKE3 over this report as JSON in one line without spaces, this field and the next `null`.
     pub seal: Option<String>,
     /// Where the seal was written down: a journal of the store, and the index in it.
     pub sealed_in: Option<(String, u64)>,
@@ -94,20 +94,6 @@ pub struct NodeLine {
     /// Its state's hash, and the log index at which it had it.
     pub applied: u64,
     pub state_hash: String,
-}
-
-/// The name of a fault as the command line has it.
-pub fn fault_name(fault: DrillFault) -> &'static str {
-    match fault {
-        DrillFault::Kill => "kill",
-        DrillFault::Pause => "pause",
-        DrillFault::PlayDead => "play-dead",
-        DrillFault::Partition => "partition",
-        DrillFault::SlowLink => "slow-link",
-        DrillFault::SlowDisk => "slow-disk",
-        DrillFault::FullDisk => "full-disk",
-        DrillFault::ClockSkew => "clock-skew",
-    }
 }
 
 /// What happened, in words.

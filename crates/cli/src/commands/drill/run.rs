@@ -198,7 +198,7 @@ impl Course<'_> {
         let mut lines = Vec::new();
         for node in self.nodes.meant(&step.on, &cluster)? {
             let new = NewDrill {
-                fault: step.fault.into(),
+                fault: step.fault,
                 seconds: step.seconds,
                 peers: step.peers.clone(),
                 delay_ms: step.delay_ms,

@@ -4,9 +4,9 @@ use std::convert::Infallible;
 use std::path::Path;
 use std::str::FromStr;
 
+use api::types::DrillFault;
 use serde::Deserialize;
 
-use super::Fault;
 use crate::failure::{Failure, Outcome};
 
 /// When the only step begins: after enough of the load to compare with.
@@ -37,7 +37,7 @@ pub struct Schedule {
 pub struct Step {
     /// Seconds from the start of the load.
     pub at: f64,
-    pub fault: Fault,
+    pub fault: DrillFault,
     #[serde(default)]
     pub on: Target,
     #[serde(default = "seconds_default")]
@@ -115,7 +115,7 @@ impl Schedule {
     pub fn ends_at(&self) -> f64 {
         let ends = self.steps.iter().map(|step| {
             let lasts = match step.fault {
-                Fault::Kill => MISSED_AFTER,
+                DrillFault::Kill => MISSED_AFTER,
                 _ => step.seconds,
             };
             step.at + f64::from(lasts)
@@ -147,9 +147,12 @@ mod tests {
         let [slow, kill] = &schedule.steps[..] else {
             unreachable!("two steps");
         };
-        assert_eq!((slow.fault, slow.seconds), (Fault::SlowLink, 4));
+        assert_eq!((slow.fault, slow.seconds), (DrillFault::SlowLink, 4));
         assert_eq!(slow.on, Target::Named("n2".to_owned()));
-        assert_eq!((kill.fault, kill.on.clone()), (Fault::Kill, Target::Leader));
+        assert_eq!(
+            (kill.fault, kill.on.clone()),
+            (DrillFault::Kill, Target::Leader)
+        );
         assert!((schedule.ends_at() - 12.0).abs() < f64::EPSILON);
     }
 

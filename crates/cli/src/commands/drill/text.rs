@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::report::{Effect, FaultLine, Report, fault_name};
+use super::report::{Effect, FaultLine, Report};
 
 /// The report as text of many lines.
 pub fn of(report: &Report) -> String {
@@ -36,7 +36,7 @@ pub fn fault(line: &FaultLine) -> String {
         seconds,
         ..
     } = line;
-    let name = fault_name(*fault);
+    let name = fault.name();
     let lasted = match *fault {
         api::types::DrillFault::Kill => String::new(),
         _ => format!(", for {seconds} s"),

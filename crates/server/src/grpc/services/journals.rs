@@ -9,8 +9,7 @@ use futures_util::{StreamExt, stream};
 use tonic::Status;
 
 use super::alive::{Alive, Told};
-use super::store::{answers, odd};
-use crate::app::{App, Caller, is_too_large, shorten};
+use crate::app::{App, Caller, answers, is_too_large, odd, shorten};
 use crate::grpc::answer::{Answer as Said, Stream, service};
 use crate::grpc::render::{limit, store};
 use crate::grpc::status::history_gone;

@@ -4,11 +4,11 @@ use api::grpc::v1;
 use api::grpc::v1::store_server::Store;
 use api::grpc::v1::watch_keys_request::Target;
 use bytes::Bytes;
-use domain::store::{Answer, Condition, Operation, Read, StoreReply, Write};
+use domain::store::{Condition, Operation, Read, StoreReply, Write};
 use engine::Served;
 
 use super::watch_keys::{Follow, follow};
-use crate::app::{App, Caller};
+use crate::app::{App, Caller, answers, odd};
 use crate::grpc::answer::{Answer as Said, Stream, service};
 use crate::grpc::render::{limit, not_negative, store, time};
 use crate::problem::Trouble;
@@ -24,16 +24,6 @@ service!(Store {
     transact: v1::TransactRequest => v1::TransactResponse;
     watch_keys: v1::WatchKeysRequest => Self::WatchKeysStream;
 } type WatchKeysStream = Stream<v1::WatchKeysResponse>;);
-
-/// What the store answered to a question of ours has another form: a bug.
-pub(super) fn odd() -> Trouble {
-    Trouble::internal("the store answered something else than was asked")
-}
-
-/// So many answers.
-pub(super) fn answers<const N: usize>(answers: Vec<Answer>) -> Result<[Answer; N], Trouble> {
-    answers.try_into().map_err(|_| odd())
-}
 
 async fn get(
     app: &App,

@@ -23,8 +23,8 @@ use futures_util::{StreamExt, stream};
 use tonic::Status;
 
 use super::alive::{Alive, Told};
-use super::store::answers;
-use crate::app::{App, Caller, now_ms};
+
+use crate::app::{App, Caller, answers, now_ms};
 use crate::grpc::answer::{Answer, Stream};
 use crate::grpc::render::{store, time};
 use crate::grpc::status::history_gone;

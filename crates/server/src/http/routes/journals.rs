@@ -1,5 +1,6 @@
 //! Journals of the store: appended to, and read by index.
 
+use api::client::ESCAPED;
 use api::types::{
     Journal, JournalAppended, JournalEntryShown, JournalName, JournalTrim, JournalTrimmed, Journals,
 };
@@ -8,9 +9,9 @@ use bytes::Bytes;
 use domain::store::{EntryId, Kind, NewId, Operation, Read, StoreReply, Trim, Write};
 use engine::Served;
 use http::request::Parts;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+use percent_encoding::{percent_decode_str, percent_encode};
 
-use crate::app::{App, Caller, shorten};
+use crate::app::{App, Caller, answers, odd, shorten};
 use crate::http::extract::{Content, Input, Raw};
 use crate::http::{Answer, Pairs};
 use crate::problem::Trouble;
@@ -21,13 +22,6 @@ const PAGE_DEFAULT: i64 = 100;
 
 /// Entries in the longest page, as over gRPC.
 const PAGE_MAX: i64 = 1_000;
-
-/// What a path needs escaped: all but what RFC 3986 leaves as it is.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
 
 impl Content for JournalTrim {}
 
@@ -293,14 +287,4 @@ fn segments(parts: &Parts) -> Result<(Bytes, &str), Trouble> {
 
 fn path_of(name: &[u8]) -> String {
     format!("/v1/journals/{}", percent_encode(name, ESCAPED))
-}
-
-fn answers<const N: usize>(
-    answers: Vec<domain::store::Answer>,
-) -> Result<[domain::store::Answer; N], Trouble> {
-    answers.try_into().map_err(|_| odd())
-}
-
-fn odd() -> Trouble {
-    Trouble::internal("the store answered something else than was asked")
 }

@@ -4,13 +4,12 @@ use api::types::KeyVersion;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use domain::accounts::Member;
-use domain::store::{Ask, Executed, Operation, Read, StoreReply, Write};
-use domain::{Action, Reply};
+use domain::store::{Ask, Read, StoreReply, Write};
 use engine::Served;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderName, HeaderValue};
 
-use crate::app::{App, Caller, Written, now_ms, odd_reply};
+use crate::app::{App, Caller, Written, answers, now_ms};
 use crate::http::extract::{KeyPath, Raw};
 use crate::http::{Answer, Positioned};
 use crate::problem::Trouble;
@@ -35,10 +34,10 @@ pub(super) async fn get(
         now_ms: now_ms(),
     };
     let Served {
-        value: (_, answers),
+        value: (_, found),
         position,
     } = app.ask(&caller, question).await?;
-    let [value, version] = two(answers)?;
+    let [value, version] = answers(found)?;
     let StoreReply::Bytes(value) = value? else {
         return Err(Trouble::missing_name("key", &name));
     };
@@ -65,11 +64,10 @@ pub(super) async fn put(
     KeyPath(key): KeyPath,
     Raw { caller, bytes }: Raw,
 ) -> Result<Response, Trouble> {
-    let written = app
-        .write(&caller, store([Write::set(key, bytes).into()]))
-        .await?;
-    let (version, mut results, written) = done(written)?;
-    results.pop().ok_or_else(odd)??;
+    let set = vec![Write::set(key, bytes).into()];
+    let (version, results, written) = app.change_keys(&caller, Vec::new(), set).await?;
+    let [set] = answers(results)?;
+    set?;
     versioned(&written, version)
 }
 
@@ -84,37 +82,13 @@ pub(super) async fn delete(
     caller: Caller,
     KeyPath(key): KeyPath,
 ) -> Result<Response, Trouble> {
+    caller.token()?;
     let keys = vec![key.clone()];
-    let operations = [Read::Version { key }.into(), Write::Delete { keys }.into()];
-    let (_, results, written) = done(app.write(&caller, store(operations)).await?)?;
-    let [version, deleted] = two(results)?;
+    let operations = vec![Read::Version { key }.into(), Write::Delete { keys }.into()];
+    let (_, results, written) = app.change_keys(&caller, Vec::new(), operations).await?;
+    let [version, deleted] = answers(results)?;
     deleted?;
     versioned(&written, integer(version?))
-}
-
-fn store<const N: usize>(operations: [Operation; N]) -> Action {
-    Action::Store {
-        conditions: Vec::new(),
-        operations: operations.into(),
-    }
-}
-
-/// What the operations of a command without conditions came to.
-fn done(written: Written) -> Result<(i64, Vec<domain::store::Answer>, Written), Trouble> {
-    match &written.reply {
-        Reply::Store(Executed::Done { version, results }) => {
-            Ok((*version, results.clone(), written))
-        }
-        other => Err(odd_reply(other)),
-    }
-}
-
-fn two(results: Vec<domain::store::Answer>) -> Result<[domain::store::Answer; 2], Trouble> {
-    results.try_into().map_err(|_| odd())
-}
-
-fn odd() -> Trouble {
-    Trouble::internal("the store answered something else than was asked")
 }
 
 fn integer(reply: StoreReply) -> i64 {
