@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::http::Http;
-use super::load::{self, Measured, Until, http};
+use super::load::{self, Measured, Operation, Until, http};
 use super::process::{Process, Scratch, free_ports, wait_until};
 use super::system::{START_AT_MOST, SingleWrite, System};
 use crate::serve::TOKEN_FILE;
@@ -235,14 +235,15 @@ impl System for Consorcio {
             .collect()
     }
 
-    fn write(
+    fn drive(
         &self,
+        operation: Operation,
         addresses: &[SocketAddr],
         clients: usize,
         until: Until,
     ) -> anyhow::Result<Measured> {
         let clients = (0..clients)
-            .map(|_| http::PutKeys::new(&self.token))
+            .map(|_| http::Keys::new(operation, &self.token))
             .collect();
         load::drive(addresses, clients, until)
     }

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::http::Http;
-use super::load::{self, Measured, Until, grpc};
+use super::load::{self, Measured, Operation, Until, grpc};
 use super::process::{Process, Scratch, free_ports, wait_until};
 use super::system::{NODES, START_AT_MOST, SingleWrite, System};
 
@@ -130,13 +130,14 @@ impl System for Etcd {
             .collect()
     }
 
-    fn write(
+    fn drive(
         &self,
+        operation: Operation,
         addresses: &[SocketAddr],
         clients: usize,
         until: Until,
     ) -> anyhow::Result<Measured> {
-        let clients = (0..clients).map(|_| grpc::PutKeys::new()).collect();
+        let clients = (0..clients).map(|_| grpc::Keys::new(operation)).collect();
         load::drive(addresses, clients, until)
     }
 

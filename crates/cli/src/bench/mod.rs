@@ -3,7 +3,8 @@
 //!
 //! ```text
 //!   writes   writes a second, and how long each takes         beside etcd
-//!   store    the same and reads over the Redis protocol       beside Redis and etcd
+//!   reads    linearizable reads a second                      beside etcd
+//!   store    writes and reads over the Redis protocol       beside Redis and etcd
 //!   blocked  clients that wait for a list's next element
 //!   failover from SIGKILL of the leader to the next write     beside etcd
 //!   sse      readers of the live feed: how late, how many missed
@@ -29,22 +30,25 @@ mod news;
 mod polls;
 mod posts;
 mod process;
+mod rates;
 mod redis;
 mod report;
 mod sse;
 mod store;
 mod streams;
 mod system;
-mod writes;
 
 use std::path::PathBuf;
 
 use crate::interrupt;
 
+use load::Operation;
+
 const EXAMPLES: &str = "\
 Examples:
   consorcio bench writes                             1, 64 and 256 clients, beside etcd
   consorcio bench writes --clients 64 --seconds 2 --rounds 3 --alone
+  consorcio bench reads --clients 64
   consorcio bench store --operations get --to follower --clients 64 --pipeline 1
   consorcio bench failover --trials 5 --json
   consorcio bench sse --readers 2000 --posts 20
@@ -74,7 +78,9 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum What {
     /// Writes a second with few and many clients, beside etcd where it is installed
-    Writes(writes::Args),
+    Writes(rates::Args),
+    /// Linearizable reads a second with few and many clients, beside etcd where it is installed
+    Reads(rates::Args),
     /// Reads and writes a second over the Redis protocol, beside Redis and etcd
     Store(store::Args),
     /// Clients that wait for a list's next element: how soon one wakes after a push
@@ -100,7 +106,8 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     crate::files::raise_limit();
     let scratch = process::Scratch::new(args.dir.as_deref())?;
     let mut report = match args.what {
-        What::Writes(args) => writes::run(&args, &scratch),
+        What::Writes(args) => rates::run(Operation::Set, &args, &scratch),
+        What::Reads(args) => rates::run(Operation::Get, &args, &scratch),
         What::Store(args) => store::run(&args, &scratch),
         What::Blocked(args) => blocked::run(&args, &scratch),
         What::Failover(args) => failover::run(&args, &scratch),

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::consorcio::Consorcio;
 use super::etcd::Etcd;
-use super::load::redis::{Keys, Operation};
-use super::load::{self, Measured, Until};
+use super::load::redis::Keys;
+use super::load::{self, Measured, Operation, Until};
 use super::process::Scratch;
 use super::redis::Redis;
 use super::report::{Cell, Report, median};
@@ -188,7 +188,7 @@ impl Systems {
         {
             let mut addresses = etcd.addresses();
             addresses.rotate_left(etcd.leader()?);
-            found.push((etcd.name(), etcd.write(&addresses, clients, until)?));
+            found.push((etcd.name(), etcd.drive(operation, &addresses, clients, until)?));
         }
         for (place, (system, measured)) in found.into_iter().enumerate() {
             if rows.len() == place {

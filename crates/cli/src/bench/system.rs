@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::load::{Measured, Until};
+use super::load::{Measured, Operation, Until};
 
 /// Three nodes of a replicated store on this machine.
 pub trait System {
@@ -16,9 +16,11 @@ pub trait System {
     /// Where each node takes its clients.
     fn addresses(&self) -> Vec<SocketAddr>;
 
-    /// Drives `clients` connections to the given nodes, each writing one key at a time.
-    fn write(
+    /// Drives `clients` connections to the given nodes, each writing or reading one key at a time;
+    /// readings are linearizable.
+    fn drive(
         &self,
+        operation: Operation,
         addresses: &[SocketAddr],
         clients: usize,
         until: Until,

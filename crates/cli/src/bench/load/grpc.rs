@@ -6,7 +6,7 @@
 
 use anyhow::bail;
 
-use super::{Answer, Client, key, value};
+use super::{Answer, Client, Operation, VALUE_BYTES, key, value};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -34,24 +34,26 @@ const WINDOW_BYTES: u32 = 0x7fff_ffff - 0xffff;
 /// path.
 const HEADERS_AGAIN: [u8; 6] = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
 
-/// Writes keys: etcd's `KV/Put`.
-pub struct PutKeys {
+/// Writes or reads keys: etcd's `KV/Put` or `KV/Range`, whose readings are linearizable.
+pub struct Keys {
+    operation: Operation,
     stream: u32,
-    /// A message of the call under way has arrived.
-    has_message: bool,
+    /// What has arrived of the message of the call under way.
+    message_bytes: usize,
 }
 
-impl PutKeys {
+impl Keys {
     /// A client.
-    pub fn new() -> Self {
-        PutKeys {
+    pub fn new(operation: Operation) -> Self {
+        Keys {
+            operation,
             stream: 0,
-            has_message: false,
+            message_bytes: 0,
         }
     }
 }
 
-impl Client for PutKeys {
+impl Client for Keys {
     fn greet(&mut self, out: &mut Vec<u8>) {
         out.extend_from_slice(PREFACE);
         frame(out, SETTINGS, 0, 0, &[]);
@@ -61,25 +63,18 @@ impl Client for PutKeys {
     fn ask(&mut self, number: u64, out: &mut Vec<u8>) {
         if self.stream == 0 {
             self.stream = 1;
-            frame(
-                out,
-                HEADERS,
-                END_HEADERS,
-                self.stream,
-                &headers("/etcdserverpb.KV/Put"),
-            );
+            let block = headers(self.path());
+            frame(out, HEADERS, END_HEADERS, self.stream, &block);
         } else {
             self.stream += 2;
             frame(out, HEADERS, END_HEADERS, self.stream, &HEADERS_AGAIN);
         }
-        self.has_message = false;
-        frame(
-            out,
-            DATA,
-            END_STREAM,
-            self.stream,
-            &put_message(&key(number), &value(number)),
-        );
+        self.message_bytes = 0;
+        let message = match self.operation {
+            Operation::Set => message(&[(KEY, &key(number)), (VALUE, &value(number))]),
+            Operation::Get => message(&[(KEY, &key(number))]),
+        };
+        frame(out, DATA, END_STREAM, self.stream, &message);
     }
 
     fn hear(&mut self, input: &[u8], out: &mut Vec<u8>) -> anyhow::Result<(usize, Option<Answer>)> {
@@ -94,14 +89,29 @@ impl Client for PutKeys {
     }
 }
 
-impl PutKeys {
+impl Keys {
+    fn path(&self) -> &'static str {
+        match self.operation {
+            Operation::Set => "/etcdserverpb.KV/Put",
+            Operation::Get => "/etcdserverpb.KV/Range",
+        }
+    }
+
+    /// More than so many bytes are an answer: a reading that found nothing is none.
+    fn least_bytes(&self) -> usize {
+        match self.operation {
+            Operation::Set => 0,
+            Operation::Get => VALUE_BYTES,
+        }
+    }
+
     fn take(&mut self, received: &Frame<'_>, out: &mut Vec<u8>) -> anyhow::Result<Option<Answer>> {
         match received.kind {
             SETTINGS if received.flags & ACK == 0 => frame(out, SETTINGS, ACK, 0, &[]),
             PING if received.flags & ACK == 0 => frame(out, PING, ACK, 0, received.payload),
             GOAWAY => bail!("the server closed a connection: {:?}", received.payload),
             DATA if received.stream == self.stream => {
-                self.has_message |= !received.payload.is_empty();
+                self.message_bytes += received.payload.len();
                 return Ok(self.end(received));
             }
             HEADERS if received.stream == self.stream => return Ok(self.end(received)),
@@ -118,7 +128,7 @@ impl PutKeys {
         if received.flags & END_STREAM == 0 {
             return None;
         }
-        if self.has_message {
+        if self.message_bytes > self.least_bytes() {
             return Some(Answer::Done);
         }
         let words = String::from_utf8_lossy(received.payload);
@@ -176,16 +186,20 @@ fn text(block: &mut Vec<u8>, text: &str) {
     block.extend_from_slice(text.as_bytes());
 }
 
-/// A gRPC message: not compressed, its length, and `PutRequest { key = 1, value = 2 }`. Both are
-/// shorter than 128 bytes, so a length is one byte.
-fn put_message(key: &[u8], value: &[u8]) -> Vec<u8> {
-    let length = 4 + key.len() + value.len();
+/// The tags of `key = 1` and `value = 2`, both of bytes.
+const KEY: u8 = 0x0a;
+const VALUE: u8 = 0x12;
+
+/// A gRPC message: not compressed, its length, and these fields, each shorter than 128 bytes, so that
+/// a length is one byte.
+fn message(fields: &[(u8, &[u8])]) -> Vec<u8> {
+    let length: usize = fields.iter().map(|(_, bytes)| 2 + bytes.len()).sum();
     let mut message = Vec::with_capacity(5 + length);
     message.push(0);
     message.extend_from_slice(&(length as u32).to_be_bytes());
-    message.extend_from_slice(&[0x0a, key.len() as u8]);
-    message.extend_from_slice(key);
-    message.extend_from_slice(&[0x12, value.len() as u8]);
-    message.extend_from_slice(value);
+    for (tag, bytes) in fields {
+        message.extend_from_slice(&[*tag, bytes.len() as u8]);
+        message.extend_from_slice(bytes);
+    }
     message
 }

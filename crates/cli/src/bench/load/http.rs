@@ -2,37 +2,49 @@
 
 use anyhow::{Context as _, bail};
 
-use super::{Answer, Client, key, value};
+use super::{Answer, Client, Operation, VALUE_BYTES, key, value};
 
 /// Statuses below this are acknowledgements.
 const STATUS_DONE_BELOW: u16 = 300;
 
-/// Writes keys: `PUT /v1/keys/{key}`.
-pub struct PutKeys {
-    /// Between the key and the value.
+/// Writes or reads keys: `PUT` or `GET /v1/keys/{key}`, readings linearizable.
+pub struct Keys {
+    operation: Operation,
+    /// What comes after the key, up to the value of a write.
     head: Vec<u8>,
 }
 
-impl PutKeys {
+impl Keys {
     /// A client with this session.
-    pub fn new(token: &str) -> Self {
-        let head = format!(
-            " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\
-             Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
-            super::VALUE_BYTES
-        );
-        PutKeys {
+    pub fn new(operation: Operation, token: &str) -> Self {
+        let session = format!("Host: localhost\r\nAuthorization: Bearer {token}\r\n");
+        let head = match operation {
+            Operation::Set => format!(
+                " HTTP/1.1\r\n{session}Content-Type: application/octet-stream\r\n\
+                 Content-Length: {VALUE_BYTES}\r\n\r\n"
+            ),
+            Operation::Get => format!("?consistency=linearizable HTTP/1.1\r\n{session}\r\n"),
+        };
+        Keys {
+            operation,
             head: head.into_bytes(),
         }
     }
 }
 
-impl Client for PutKeys {
+impl Client for Keys {
     fn ask(&mut self, number: u64, out: &mut Vec<u8>) {
-        out.extend_from_slice(b"PUT /v1/keys/");
+        let method: &[u8] = match self.operation {
+            Operation::Set => b"PUT",
+            Operation::Get => b"GET",
+        };
+        out.extend_from_slice(method);
+        out.extend_from_slice(b" /v1/keys/");
         out.extend_from_slice(&key(number));
         out.extend_from_slice(&self.head);
-        out.extend_from_slice(&value(number));
+        if self.operation == Operation::Set {
+            out.extend_from_slice(&value(number));
+        }
     }
 
     fn hear(

@@ -57,6 +57,15 @@ pub enum Answer {
     Refused(String),
 }
 
+/// What a client does with the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Operation {
+    /// Writes: `SET key value`
+    Set,
+    /// Reads: `GET key`
+    Get,
+}
+
 /// How much load.
 #[derive(Clone, Copy, Debug)]
 pub enum Until {
@@ -283,7 +292,7 @@ impl Run {
                 self.refused_in_a_row += 1;
                 let first = self.measured.refusal.get_or_insert(words);
                 if self.refused_in_a_row > REFUSALS_MAX || self.measured.done == 0 {
-                    bail!("a write was refused: {first}");
+                    bail!("a request was refused: {first}");
                 }
                 self.ask(connection, number);
             }
@@ -329,10 +338,10 @@ impl Run {
 /// Bytes of a value.
 pub const VALUE_BYTES: usize = 64;
 
-/// Different keys that are written; then they are written again.
-const KEYS: u64 = 100_000;
+/// Different keys; after the last comes the first again.
+pub const KEYS: u64 = 100_000;
 
-/// The key of a write: always as long.
+/// The key of a request: always as long.
 pub fn key(number: u64) -> [u8; 10] {
     key_of(number % KEYS)
 }

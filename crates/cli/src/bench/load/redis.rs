@@ -2,16 +2,7 @@
 
 use anyhow::{Context as _, bail};
 
-use super::{Answer, Client, VALUE_BYTES, key_of, value};
-
-/// What a client does with the keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Operation {
-    /// Writes: `SET key value`
-    Set,
-    /// Reads: `GET key`
-    Get,
-}
+use super::{Answer, Client, Operation, VALUE_BYTES, key_of, value};
 
 /// Reads or writes keys, each in its turn.
 pub struct Keys {

@@ -31,7 +31,7 @@ fn serve(request_bytes: usize, answer: fn(usize) -> &'static [u8]) -> SocketAddr
 
 fn request_bytes() -> usize {
     let mut request = Vec::new();
-    http::PutKeys::new("t").ask(0, &mut request);
+    http::Keys::new(Operation::Set, "t").ask(0, &mut request);
     request.len()
 }
 
@@ -40,7 +40,7 @@ fn every_request_is_answered_once() {
     let address = serve(request_bytes(), |_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     });
-    let clients = (0..8).map(|_| http::PutKeys::new("t")).collect();
+    let clients = (0..8).map(|_| http::Keys::new(Operation::Set, "t")).collect();
     let measured = drive(&[address], clients, Until::Done(1000)).unwrap();
     assert_eq!((measured.done, measured.refused), (1000, 0));
     assert_eq!(measured.latencies_ms.len(), 1000);
@@ -52,7 +52,7 @@ fn what_is_refused_is_asked_again() {
         2 => b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy",
         _ => b"HTTP/1.1 204 No Content\r\n\r\n",
     });
-    let measured = drive(&[address], vec![http::PutKeys::new("t")], Until::Done(100)).unwrap();
+    let measured = drive(&[address], vec![http::Keys::new(Operation::Set, "t")], Until::Done(100)).unwrap();
     assert_eq!((measured.done, measured.refused), (100, 49));
     assert_eq!(measured.refusal.as_deref(), Some("503 busy"));
 }
@@ -62,7 +62,7 @@ fn a_system_that_only_refuses_is_an_error() {
     let address = serve(request_bytes(), |_| {
         b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"
     });
-    let refused = drive(&[address], vec![http::PutKeys::new("t")], Until::Done(1));
+    let refused = drive(&[address], vec![http::Keys::new(Operation::Set, "t")], Until::Done(1));
     assert_eq!(
         refused.unwrap_err().to_string(),
         "a write was refused: 401 no"
@@ -84,7 +84,7 @@ fn an_answer_in_pieces_is_one_answer() {
 #[test]
 fn a_call_with_a_message_is_done_and_one_without_is_refused() {
     let mut out = Vec::new();
-    let mut client = grpc::PutKeys::new();
+    let mut client = grpc::Keys::new(Operation::Set);
     client.ask(0, &mut out);
     // HEADERS, DATA of six bytes, HEADERS that end the stream, all of stream 1.
     let done = [
@@ -105,13 +105,28 @@ fn a_call_with_a_message_is_done_and_one_without_is_refused() {
 }
 
 #[test]
+fn a_reading_that_finds_nothing_is_refused() {
+    let mut out = Vec::new();
+    let mut client = grpc::Keys::new(Operation::Get);
+    for (message_bytes, found) in [(40, false), (120, true)] {
+        client.ask(0, &mut out);
+        let stream = 1 + 2 * u8::from(found);
+        let mut answer = vec![0, 0, message_bytes, 0, 1, 0, 0, 0, stream];
+        answer.resize(9 + usize::from(message_bytes), 7);
+        let (used, answer) = client.hear(&answer, &mut out).unwrap();
+        assert_eq!(used, 9 + usize::from(message_bytes));
+        assert_eq!(answer == Some(Answer::Done), found);
+    }
+}
+
+#[test]
 fn a_pipeline_keeps_its_depth_and_every_request_is_answered_once() {
     let mut request = Vec::new();
-    let mut client = redis::Keys::new(redis::Operation::Set, 10);
+    let mut client = redis::Keys::new(Operation::Set, 10);
     client.ask(0, &mut request);
     let address = serve(request.len(), |_| b"+OK\r\n");
     let clients = (0..4)
-        .map(|_| redis::Keys::new(redis::Operation::Set, 10))
+        .map(|_| redis::Keys::new(Operation::Set, 10))
         .collect();
     let measured = drive_deep(&[address], clients, 16, Until::Done(1000)).unwrap();
     assert_eq!((measured.done, measured.refused), (1000, 0));

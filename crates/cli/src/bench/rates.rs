@@ -1,18 +1,19 @@
-//! Writes a second: three nodes, every write durable on a majority before it is acknowledged.
+//! Writes or linearizable reads a second: three nodes, every write durable on a majority before it
+//! is acknowledged, every read of all that was acknowledged before it began.
 
 use std::time::Duration;
 
 use super::consorcio::Consorcio;
 use super::etcd::Etcd;
-use super::load::{Measured, Until};
+use super::load::{self, Measured, Operation, Until};
 use super::process::Scratch;
 use super::report::{Cell, Report, median};
 use super::system::{NODES, System};
 
-/// `consorcio bench writes`
+/// `consorcio bench writes` and `consorcio bench reads`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Connections, each with one write under way; several counts are measured one after the other
+    /// Connections, each with one request under way; several counts are measured one after the other
     #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
     clients: Vec<usize>,
     /// Seconds of each measurement; one second before it is not counted
@@ -21,7 +22,7 @@ pub struct Args {
     /// How many times everything is measured, taking turns; medians are shown
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Which nodes the clients write to
+    /// Which nodes the clients ask
     #[arg(long, value_enum, default_value_t = Target::All)]
     to: Target,
     /// Leave etcd out
@@ -29,17 +30,20 @@ pub struct Args {
     alone: bool,
 }
 
-/// Which nodes the clients write to.
+/// Which nodes the clients ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Target {
-    /// All to the leader
+    /// All ask the leader
     Leader,
-    /// Evenly to all nodes, the first to the leader
+    /// Evenly all nodes, the first the leader
     All,
 }
 
 /// Before each measurement, so that a cold start is not counted.
 const WARM_UP: Duration = Duration::from_secs(1);
+
+/// Connections with which the keys are first written.
+const FILLERS: usize = 64;
 
 /// What the rounds of one system with one count of clients came to.
 #[derive(Default)]
@@ -51,26 +55,34 @@ struct Figures {
 }
 
 /// Measures and reports.
-pub fn run(args: &Args, scratch: &Scratch) -> anyhow::Result<Report> {
-    let systems = start(args, scratch)?;
+pub fn run(operation: Operation, args: &Args, scratch: &Scratch) -> anyhow::Result<Report> {
+    let systems = start(operation, args, scratch)?;
     let mut rows = Vec::new();
     for &clients in &args.clients {
         let mut figures: Vec<Figures> = systems.iter().map(|_| Figures::default()).collect();
         for _ in 0..args.rounds {
             for (system, figures) in systems.iter().zip(&mut figures) {
-                figures.add(&measure(system.as_ref(), clients, args)?);
+                figures.add(&measure(operation, system.as_ref(), clients, args)?);
             }
         }
         rows.extend(rows_of(clients, &systems, &figures));
     }
     Ok(Report {
-        title: format!("Writes a second, {NODES} nodes, 64-byte values, synced on a majority"),
+        title: title(operation),
         setting: setting(args, scratch),
         columns: vec![
-            "clients", "system", "writes/s", "p50 ms", "p99 ms", "refused", "ratio",
+            "clients", "system", "a second", "p50 ms", "p99 ms", "refused", "ratio",
         ],
         rows,
     })
+}
+
+fn title(operation: Operation) -> String {
+    let what = match operation {
+        Operation::Set => "Writes a second, synced on a majority",
+        Operation::Get => "Linearizable reads a second",
+    };
+    format!("{what}, {NODES} nodes, 64-byte values")
 }
 
 fn setting(args: &Args, scratch: &Scratch) -> Vec<String> {
@@ -86,28 +98,45 @@ fn setting(args: &Args, scratch: &Scratch) -> Vec<String> {
             "medians of {} rounds of {} s, taking turns",
             args.rounds, args.seconds
         ),
-        format!("a client is a connection with one write under way, to {to}"),
+        format!("a client is a connection with one request under way, to {to}"),
     ]
 }
 
-fn start(args: &Args, scratch: &Scratch) -> anyhow::Result<Vec<Box<dyn System>>> {
+/// The systems; for readings with every key in them.
+fn start(
+    operation: Operation,
+    args: &Args,
+    scratch: &Scratch,
+) -> anyhow::Result<Vec<Box<dyn System>>> {
     let mut systems: Vec<Box<dyn System>> = vec![Box::new(Consorcio::start(scratch, NODES)?)];
     if !args.alone && Etcd::version().is_some() {
         systems.push(Box::new(Etcd::start(scratch)?));
     }
+    if operation == Operation::Get {
+        for system in &systems {
+            let addresses = system.addresses();
+            system.drive(Operation::Set, &addresses, FILLERS, Until::Done(load::KEYS))?;
+        }
+    }
     Ok(systems)
 }
 
-fn measure(system: &dyn System, clients: usize, args: &Args) -> anyhow::Result<Measured> {
+fn measure(
+    operation: Operation,
+    system: &dyn System,
+    clients: usize,
+    args: &Args,
+) -> anyhow::Result<Measured> {
     let leader = system.leader()?;
     let mut addresses = system.addresses();
-    // The first client, and so a client that is alone, writes to the leader.
+    // The first client, and so a client that is alone, asks the leader.
     addresses.rotate_left(leader);
     if args.to == Target::Leader {
         addresses.truncate(1);
     }
     let measured = Duration::from_secs_f64(args.seconds);
-    system.write(
+    system.drive(
+        operation,
         &addresses,
         clients,
         Until::Elapsed {
