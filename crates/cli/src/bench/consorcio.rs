@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::http::Http;
-use super::load::{self, Measured, Operation, Until, http};
+use super::load::{self, Measured, Operation, Until, grpc, http};
 use super::process::{Process, Scratch, free_ports, wait_until};
 use super::system::{START_AT_MOST, SingleWrite, System};
 use crate::serve::TOKEN_FILE;
@@ -33,6 +33,27 @@ pub struct Consorcio {
     nodes: Vec<Process>,
     /// The administrator's session.
     token: String,
+    protocol: Protocol,
+}
+
+/// Over which protocol keys are written and read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Protocol {
+    /// REST, with a session
+    #[default]
+    Http,
+    /// gRPC, as etcd is asked; without a session, as it is allowed on this machine
+    Grpc,
+}
+
+impl Protocol {
+    /// Its name, for the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::Http => "HTTP",
+            Protocol::Grpc => "gRPC",
+        }
+    }
 }
 
 impl Consorcio {
@@ -59,10 +80,17 @@ impl Consorcio {
             grpc_ports: next(),
             nodes: Vec::new(),
             token: String::new(),
+            protocol: Protocol::default(),
         };
         cluster.nodes.push(cluster.start_node(0, None)?);
         let ready = cluster.wait_until_ready(0)?;
         Ok((cluster, ready))
+    }
+
+    /// Has keys written and read over this protocol from now on.
+    pub fn speaking(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
     }
 
     fn log_in(&mut self) -> anyhow::Result<()> {
@@ -100,7 +128,7 @@ impl Consorcio {
 
     fn start_node(&self, node: usize, join: Option<&str>) -> anyhow::Result<Process> {
         let name = format!("n{}", node + 1);
-        let local = |port: u16| format!("127.0.0.1:{port}");
+        let local = |port| local(port).to_string();
         let mut command = Command::new(std::env::current_exe()?);
         // Settings of whoever measures must not reach the nodes.
         command.env_clear();
@@ -180,7 +208,7 @@ impl Consorcio {
 
     /// Where a node serves clients of Redis.
     pub fn redis_address(&self, node: usize) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 1], self.redis_ports[node]))
+        local(self.redis_ports[node])
     }
 
     /// A connection with the administrator's session.
@@ -238,14 +266,25 @@ impl System for Consorcio {
     fn drive(
         &self,
         operation: Operation,
-        addresses: &[SocketAddr],
+        nodes: &[usize],
         clients: usize,
         until: Until,
     ) -> anyhow::Result<Measured> {
-        let clients = (0..clients)
-            .map(|_| http::Keys::new(operation, &self.token))
-            .collect();
-        load::drive(addresses, clients, until)
+        let ports = match self.protocol {
+            Protocol::Http => &self.http_ports,
+            Protocol::Grpc => &self.grpc_ports,
+        };
+        let asked: Vec<_> = nodes.iter().map(|node| local(ports[*node])).collect();
+        match self.protocol {
+            Protocol::Http => {
+                let client = || http::Keys::new(operation, &self.token);
+                load::drive(&asked, (0..clients).map(|_| client()).collect(), until)
+            }
+            Protocol::Grpc => {
+                let client = || grpc::Keys::new(&grpc::CONSORCIO, operation);
+                load::drive(&asked, (0..clients).map(|_| client()).collect(), until)
+            }
+        }
     }
 
     fn single_write(&self) -> SingleWrite {
@@ -270,4 +309,9 @@ impl System for Consorcio {
         self.nodes[node] = self.start_node(node, None)?;
         self.wait_until_whole()
     }
+}
+
+/// A port of this machine alone.
+fn local(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
 }

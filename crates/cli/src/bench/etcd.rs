@@ -133,12 +133,14 @@ impl System for Etcd {
     fn drive(
         &self,
         operation: Operation,
-        addresses: &[SocketAddr],
+        nodes: &[usize],
         clients: usize,
         until: Until,
     ) -> anyhow::Result<Measured> {
-        let clients = (0..clients).map(|_| grpc::Keys::new(operation)).collect();
-        load::drive(addresses, clients, until)
+        let all = self.addresses();
+        let asked: Vec<_> = nodes.iter().map(|node| all[*node]).collect();
+        let client = || grpc::Keys::new(&grpc::ETCD, operation);
+        load::drive(&asked, (0..clients).map(|_| client()).collect(), until)
     }
 
     fn single_write(&self) -> SingleWrite {

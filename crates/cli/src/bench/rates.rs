@@ -3,12 +3,12 @@
 
 use std::time::Duration;
 
-use super::consorcio::Consorcio;
+use super::consorcio::{Consorcio, Protocol};
 use super::etcd::Etcd;
 use super::load::{self, Measured, Operation, Until};
 use super::process::Scratch;
 use super::report::{Cell, Report, median};
-use super::system::{NODES, System};
+use super::system::{NODES, System, leader_first};
 
 /// `consorcio bench writes` and `consorcio bench reads`
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ pub struct Args {
     /// Which nodes the clients ask
     #[arg(long, value_enum, default_value_t = Target::All)]
     to: Target,
+    /// The protocol over which this program is asked; etcd speaks gRPC
+    #[arg(long, value_enum, default_value_t = Protocol::Http)]
+    over: Protocol,
     /// Leave etcd out
     #[arg(long)]
     alone: bool,
@@ -99,6 +102,7 @@ fn setting(args: &Args, scratch: &Scratch) -> Vec<String> {
             args.rounds, args.seconds
         ),
         format!("a client is a connection with one request under way, to {to}"),
+        format!("over {}; etcd over gRPC", args.over.name()),
     ]
 }
 
@@ -108,14 +112,16 @@ fn start(
     args: &Args,
     scratch: &Scratch,
 ) -> anyhow::Result<Vec<Box<dyn System>>> {
-    let mut systems: Vec<Box<dyn System>> = vec![Box::new(Consorcio::start(scratch, NODES)?)];
+    let mut systems: Vec<Box<dyn System>> = vec![Box::new(
+        Consorcio::start(scratch, NODES)?.speaking(args.over),
+    )];
     if !args.alone && Etcd::version().is_some() {
         systems.push(Box::new(Etcd::start(scratch)?));
     }
     if operation == Operation::Get {
         for system in &systems {
-            let addresses = system.addresses();
-            system.drive(Operation::Set, &addresses, FILLERS, Until::Done(load::KEYS))?;
+            let nodes = leader_first(system.as_ref())?;
+            system.drive(Operation::Set, &nodes, FILLERS, Until::Done(load::KEYS))?;
         }
     }
     Ok(systems)
@@ -127,17 +133,14 @@ fn measure(
     clients: usize,
     args: &Args,
 ) -> anyhow::Result<Measured> {
-    let leader = system.leader()?;
-    let mut addresses = system.addresses();
-    // The first client, and so a client that is alone, asks the leader.
-    addresses.rotate_left(leader);
+    let mut nodes = leader_first(system)?;
     if args.to == Target::Leader {
-        addresses.truncate(1);
+        nodes.truncate(1);
     }
     let measured = Duration::from_secs_f64(args.seconds);
     system.drive(
         operation,
-        &addresses,
+        &nodes,
         clients,
         Until::Elapsed {
             warm_up: WARM_UP,

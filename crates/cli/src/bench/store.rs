@@ -13,7 +13,7 @@ use super::load::{self, Measured, Operation, Until};
 use super::process::Scratch;
 use super::redis::Redis;
 use super::report::{Cell, Report, median};
-use super::system::{NODES, System as _};
+use super::system::{NODES, System as _, leader_first};
 
 /// `consorcio bench store`
 #[derive(Debug, clap::Args)]
@@ -186,9 +186,8 @@ impl Systems {
         if let Some(etcd) = &self.etcd
             && (operation, pipeline) == (Operation::Set, 1)
         {
-            let mut addresses = etcd.addresses();
-            addresses.rotate_left(etcd.leader()?);
-            found.push((etcd.name(), etcd.drive(operation, &addresses, clients, until)?));
+            let nodes = leader_first(etcd)?;
+            found.push((etcd.name(), etcd.drive(operation, &nodes, clients, until)?));
         }
         for (place, (system, measured)) in found.into_iter().enumerate() {
             if rows.len() == place {

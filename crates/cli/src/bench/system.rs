@@ -16,12 +16,12 @@ pub trait System {
     /// Where each node takes its clients.
     fn addresses(&self) -> Vec<SocketAddr>;
 
-    /// Drives `clients` connections to the given nodes, each writing or reading one key at a time;
-    /// readings are linearizable.
+    /// Drives `clients` connections to the given nodes in turn, each writing or reading one key at a
+    /// time; readings are linearizable.
     fn drive(
         &self,
         operation: Operation,
-        addresses: &[SocketAddr],
+        nodes: &[usize],
         clients: usize,
         until: Until,
     ) -> anyhow::Result<Measured>;
@@ -35,6 +35,13 @@ pub trait System {
 
     /// Starts a killed node again, and returns when every node follows the same leader.
     fn restart(&mut self, node: usize) -> anyhow::Result<()>;
+}
+
+/// The nodes, the leader first: a client that is alone asks it.
+pub fn leader_first(system: &dyn System) -> anyhow::Result<Vec<usize>> {
+    let mut nodes: Vec<_> = (0..system.addresses().len()).collect();
+    nodes.rotate_left(system.leader()?);
+    Ok(nodes)
 }
 
 /// Writes the key of a number to the node at an address, with a limit for every step.

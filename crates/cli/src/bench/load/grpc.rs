@@ -30,12 +30,34 @@ const END_HEADERS: u8 = 4;
 /// that HTTP/2 allows, more than any measurement receives.
 const WINDOW_BYTES: u32 = 0x7fff_ffff - 0xffff;
 
-/// `POST`, `http`, and the four headers of the table, newest last: te, content-type, authority,
-/// path.
-const HEADERS_AGAIN: [u8; 6] = [0x83, 0x86, 0xc1, 0xc0, 0xbf, 0xbe];
+/// `POST`, `http`, and the five headers of the table from the oldest on, as [`headers`] lists them.
+const HEADERS_AGAIN: [u8; 7] = [0x83, 0x86, 0xc2, 0xc1, 0xc0, 0xbf, 0xbe];
 
-/// Writes or reads keys: etcd's `KV/Put` or `KV/Range`, whose readings are linearizable.
+/// A service that writes and reads keys with `key = 1` and `value = 2` as fields.
+pub struct Service {
+    put: &'static str,
+    get: &'static str,
+    /// A header that says how fresh a reading must be.
+    freshness: (&'static str, &'static str),
+}
+
+/// etcd's: readings are linearizable unless they say otherwise.
+pub const ETCD: Service = Service {
+    put: "/etcdserverpb.KV/Put",
+    get: "/etcdserverpb.KV/Range",
+    freshness: ("x-freshness", "linearizable"),
+};
+
+/// This program's.
+pub const CONSORCIO: Service = Service {
+    put: "/consorcio.v1.Store/Put",
+    get: "/consorcio.v1.Store/Get",
+    freshness: (api::types::headers::CONSISTENCY, "linearizable"),
+};
+
+/// Writes or reads keys of a service.
 pub struct Keys {
+    service: &'static Service,
     operation: Operation,
     stream: u32,
     /// What has arrived of the message of the call under way.
@@ -44,8 +66,9 @@ pub struct Keys {
 
 impl Keys {
     /// A client.
-    pub fn new(operation: Operation) -> Self {
+    pub fn new(service: &'static Service, operation: Operation) -> Self {
         Keys {
+            service,
             operation,
             stream: 0,
             message_bytes: 0,
@@ -63,7 +86,7 @@ impl Client for Keys {
     fn ask(&mut self, number: u64, out: &mut Vec<u8>) {
         if self.stream == 0 {
             self.stream = 1;
-            let block = headers(self.path());
+            let block = headers(self.path(), self.service.freshness);
             frame(out, HEADERS, END_HEADERS, self.stream, &block);
         } else {
             self.stream += 2;
@@ -92,8 +115,8 @@ impl Client for Keys {
 impl Keys {
     fn path(&self) -> &'static str {
         match self.operation {
-            Operation::Set => "/etcdserverpb.KV/Put",
-            Operation::Get => "/etcdserverpb.KV/Range",
+            Operation::Set => self.service.put,
+            Operation::Get => self.service.get,
         }
     }
 
@@ -167,7 +190,7 @@ fn frame(out: &mut Vec<u8>, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
 
 /// The header block of the first request: "literal with incremental indexing", so that the server
 /// remembers it. 4, 1 and 31 are `:path`, `:authority` and `content-type` of HPACK's static table.
-fn headers(path: &str) -> Vec<u8> {
+fn headers(path: &str, (name, value): (&str, &str)) -> Vec<u8> {
     let mut block = vec![0x83, 0x86, 0x44];
     text(&mut block, path);
     block.push(0x41);
@@ -177,6 +200,9 @@ fn headers(path: &str) -> Vec<u8> {
     block.push(0x40);
     text(&mut block, "te");
     text(&mut block, "trailers");
+    block.push(0x40);
+    text(&mut block, name);
+    text(&mut block, value);
     block
 }
 

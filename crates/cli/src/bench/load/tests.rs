@@ -84,7 +84,7 @@ fn an_answer_in_pieces_is_one_answer() {
 #[test]
 fn a_call_with_a_message_is_done_and_one_without_is_refused() {
     let mut out = Vec::new();
-    let mut client = grpc::Keys::new(Operation::Set);
+    let mut client = grpc::Keys::new(&grpc::ETCD, Operation::Set);
     client.ask(0, &mut out);
     // HEADERS, DATA of six bytes, HEADERS that end the stream, all of stream 1.
     let done = [
@@ -107,7 +107,7 @@ fn a_call_with_a_message_is_done_and_one_without_is_refused() {
 #[test]
 fn a_reading_that_finds_nothing_is_refused() {
     let mut out = Vec::new();
-    let mut client = grpc::Keys::new(Operation::Get);
+    let mut client = grpc::Keys::new(&grpc::ETCD, Operation::Get);
     for (message_bytes, found) in [(40, false), (120, true)] {
         client.ask(0, &mut out);
         let stream = 1 + 2 * u8::from(found);
