@@ -15,6 +15,7 @@ use api::types::{Cluster as Status, Credentials, NewArea};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::disk::SmallDisk;
+use super::network::Socket;
 
 /// The administrator's password in every test.
 pub const PASSWORD: &str = "correcto caballo pila grapa";
@@ -143,6 +144,11 @@ pub fn unset(mut command: Command) -> Command {
     command
 }
 
+/// How often each kind of blow is dealt: `CONSORCIO_TEST_KILLS`, or once.
+pub fn rounds() -> usize {
+    std::env::var("CONSORCIO_TEST_KILLS").map_or(1, |text| text.parse().unwrap())
+}
+
 /// Waits until `condition` gives a value.
 pub async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -196,6 +202,8 @@ pub struct Server {
     pub settings: Vec<(&'static str, &'static str)>,
     /// The disk that its data are on, if it is not the machine's.
     pub disk: Option<SmallDisk>,
+    /// The network that it is on, if it is not the machine's.
+    pub socket: Option<Socket>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -214,9 +222,25 @@ impl Server {
             grpc: address(base + 4),
             settings: Vec::new(),
             disk: None,
+            socket: None,
             log: dir.join(format!("{name}.log")),
             child: None,
         }
+    }
+
+    /// Puts the node on a machine of its own, before its first start.
+    pub fn plug_into(&mut self, socket: Socket) {
+        let addresses = [
+            &mut self.http,
+            &mut self.peer,
+            &mut self.lottery,
+            &mut self.redis,
+            &mut self.grpc,
+        ];
+        for address in addresses {
+            address.set_ip(socket.address().into());
+        }
+        self.socket = Some(socket);
     }
 
     /// Starts the process; with a token, the node joins that cluster if it is in none.
@@ -226,9 +250,10 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = match &self.disk {
-            Some(disk) => disk.program(),
-            None => program(),
+        let mut command = match (&self.disk, &self.socket) {
+            (Some(disk), _) => disk.program(),
+            (None, Some(socket)) => socket.program(),
+            (None, None) => program(),
         };
         command
             .args(["serve", "--supervised", "--name", &self.name, "--data"])

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod agencies;
+mod chaos;
 mod classic;
 mod commands;
 mod disk;
@@ -20,6 +21,7 @@ mod kills;
 mod load;
 mod lottery;
 mod members;
+mod network;
 mod pause;
 mod polls;
 mod program;

@@ -40,7 +40,9 @@ fn every_request_is_answered_once() {
     let address = serve(request_bytes(), |_| {
         b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     });
-    let clients = (0..8).map(|_| http::Keys::new(Operation::Set, "t")).collect();
+    let clients = (0..8)
+        .map(|_| http::Keys::new(Operation::Set, "t"))
+        .collect();
     let measured = drive(&[address], clients, Until::Done(1000)).unwrap();
     assert_eq!((measured.done, measured.refused), (1000, 0));
     assert_eq!(measured.latencies_ms.len(), 1000);
@@ -52,7 +54,12 @@ fn what_is_refused_is_asked_again() {
         2 => b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy",
         _ => b"HTTP/1.1 204 No Content\r\n\r\n",
     });
-    let measured = drive(&[address], vec![http::Keys::new(Operation::Set, "t")], Until::Done(100)).unwrap();
+    let measured = drive(
+        &[address],
+        vec![http::Keys::new(Operation::Set, "t")],
+        Until::Done(100),
+    )
+    .unwrap();
     assert_eq!((measured.done, measured.refused), (100, 49));
     assert_eq!(measured.refusal.as_deref(), Some("503 busy"));
 }
@@ -62,7 +69,11 @@ fn a_system_that_only_refuses_is_an_error() {
     let address = serve(request_bytes(), |_| {
         b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"
     });
-    let refused = drive(&[address], vec![http::Keys::new(Operation::Set, "t")], Until::Done(1));
+    let refused = drive(
+        &[address],
+        vec![http::Keys::new(Operation::Set, "t")],
+        Until::Done(1),
+    );
     assert_eq!(
         refused.unwrap_err().to_string(),
         "a write was refused: 401 no"
