@@ -13,7 +13,7 @@ use super::system::{NODES, System, leader_first};
 /// `consorcio bench writes` and `consorcio bench reads`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Connections, each with one request under way; several counts are measured one after the other
+    /// Connections with one request under way each; several counts are measured in turn
     #[arg(long, value_delimiter = ',', default_value = "1,64,256")]
     clients: Vec<usize>,
     /// Seconds of each measurement; one second before it is not counted

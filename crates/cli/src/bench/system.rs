@@ -16,8 +16,8 @@ pub trait System {
     /// Where each node takes its clients.
     fn addresses(&self) -> Vec<SocketAddr>;
 
-    /// Drives `clients` connections to the given nodes in turn, each writing or reading one key at a
-    /// time; readings are linearizable.
+    /// Drives `clients` connections to the given nodes in turn, each writing or reading one key at
+    /// a time; readings are linearizable.
     fn drive(
         &self,
         operation: Operation,

@@ -216,8 +216,8 @@ fn text(block: &mut Vec<u8>, text: &str) {
 const KEY: u8 = 0x0a;
 const VALUE: u8 = 0x12;
 
-/// A gRPC message: not compressed, its length, and these fields, each shorter than 128 bytes, so that
-/// a length is one byte.
+/// A gRPC message: not compressed, its length, and these fields, each shorter than 128 bytes, so
+/// that a length is one byte.
 fn message(fields: &[(u8, &[u8])]) -> Vec<u8> {
     let length: usize = fields.iter().map(|(_, bytes)| 2 + bytes.len()).sum();
     let mut message = Vec::with_capacity(5 + length);
