@@ -80,6 +80,12 @@ impl<E: Env> Node<E> {
         self.inner.state.memory().look_up(reads, now_ms, index)
     }
 
+    /// True if keys whose time is over may still be there, until the next command.
+    pub fn has_expired_keys(&self) -> bool {
+        let now_ms = E::Runtime::wall_clock_ms();
+        self.inner.state.memory().has_expired(now_ms)
+    }
+
     /// Whether this node answers readers at all.
     pub fn may_read(&self) -> Result<(), ReadError> {
         match () {

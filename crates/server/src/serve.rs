@@ -26,6 +26,7 @@ use crate::app::App;
 use crate::config::Config;
 use crate::door::{Allowed, Door};
 use crate::events::Hub;
+use crate::expiry;
 use crate::grpc::{self, GrpcConfig};
 use crate::http::{PeerAddress, router};
 use crate::polls;
@@ -63,6 +64,7 @@ impl Front {
         tasks.spawn(polls::follow_tallies(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::settle_due(app.clone(), app.stopping.clone()));
         tasks.spawn(polls::feed(app.clone(), app.stopping.clone()));
+        tasks.spawn(expiry::sweep(app.clone(), app.stopping.clone()));
         Ok(Front { app, tasks })
     }
 

@@ -1,5 +1,6 @@
 //! Proxies beside the nodes: each listens a hundred ports above a node.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 
@@ -29,6 +30,15 @@ impl Proxy {
     /// The URL of its front door.
     pub fn url(&self) -> String {
         format!("http://{}", self.http)
+    }
+
+    /// What it serves, and where.
+    fn doors(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        let others = self.others.iter().filter_map(|(_, what, door)| match door {
+            Door::At(address) => Some((*what, *address)),
+            Door::Off => None,
+        });
+        std::iter::once(("HTTP", self.http)).chain(others)
     }
 
     /// What its process is told.
@@ -72,17 +82,49 @@ pub fn make(plan: &Plan, count: usize) -> Outcome<Vec<Proxy>> {
             nodes: nodes.join(","),
         })
     };
-    (0..count).map(proxy).collect()
+    let proxies = (0..count).map(proxy).collect::<Outcome<Vec<_>>>()?;
+    check_overlap(plan, &proxies)?;
+    Ok(proxies)
+}
+
+/// Refuses a proxy whose port is a node's or another proxy's.
+fn check_overlap(plan: &Plan, proxies: &[Proxy]) -> Outcome {
+    let mut known: BTreeMap<SocketAddr, String> = BTreeMap::new();
+    for node in &plan.nodes {
+        let doors = node
+            .others()
+            .into_iter()
+            .filter_map(|(door, what)| match door {
+                Door::At(address) => Some((address, what)),
+                Door::Off => None,
+            });
+        for (address, what) in [(node.http, "HTTP"), (node.peer, "peers")]
+            .into_iter()
+            .chain(doors)
+        {
+            known.insert(address, format!("{what} of {}", node.name));
+        }
+    }
+    for proxy in proxies {
+        for (what, address) in proxy.doors() {
+            let user = format!("{what} of {}", proxy.name);
+            if let Some(other) = known.insert(address, user.clone()) {
+                return Err(Failure::usage(format!(
+                    "port {} would be for {other} and for {user}: choose other ports for the \
+                     nodes, a proxy's are {ABOVE} above",
+                    address.port()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Refuses to start where another process listens.
 pub async fn check_ports(proxies: &[Proxy]) -> Outcome {
     for proxy in proxies {
-        let others = proxy.others.iter().map(|(_, what, door)| (*what, *door));
-        for (what, door) in std::iter::once(("HTTP", Door::At(proxy.http))).chain(others) {
-            if let Door::At(address) = door
-                && taken(address).await
-            {
+        for (what, address) in proxy.doors() {
+            if taken(address).await {
                 return Err(Failure::failed(format!(
                     "another process uses port {} ({what} of {}): choose other ports for the \
                      nodes, a proxy's are {ABOVE} above, or stop that process",
@@ -140,6 +182,21 @@ mod tests {
             assert_eq!(told[at + 1], value, "{flag}");
         }
         assert_eq!(told.last(), Some(&"--log-json"));
+    }
+
+    #[test]
+    fn a_port_of_a_node_is_no_proxys() {
+        let dir = tempfile::tempdir().unwrap();
+        let wish = Wish {
+            grpc_port: Some(18_500),
+            lottery_port: Some(18_600),
+            ..Wish::default()
+        };
+        let plan = Plan::make(dir.path(), &wish, false).unwrap();
+        let failure = make(&plan, 2).unwrap_err();
+        let expected = "port 18600 would be for agencies of n1 and for gRPC of p1";
+        assert!(failure.message.contains(expected), "{failure}");
+        assert!(make(&plan, 0).is_ok());
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl Memory {
         self.look().unwritten_count()
     }
 
+    /// True if a key's time may be over that is still there; the next command sweeps it away.
+    pub fn has_expired(&self, now_ms: i64) -> bool {
+        let table = self.look();
+        table.counters.keys > 0 && table.next_expiry_ms <= now_ms
+    }
+
     /// Whether touched keys are to be collected. Whoever wants to know says so first and looks at
     /// the state then: it misses nothing. Answers whether they were until now.
     pub fn watch(&self, watched: bool) -> bool {

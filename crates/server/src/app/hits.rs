@@ -94,6 +94,10 @@ fn number(answer: Option<&Answer>) -> Result<i64, Trouble> {
     match answer {
         Some(Ok(StoreReply::Integer(number))) => Ok(*number),
         // Somebody has written something else there.
+        Some(Err(error)) => {
+            let reason = format!("visits are counted in the hash consorcio:hits: {error}");
+            Err(Trouble::field("name", reason))
+        }
         other => Err(Trouble::internal(format_args!(
             "visits are counted as {other:?}"
         ))),

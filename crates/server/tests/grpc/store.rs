@@ -271,6 +271,24 @@ async fn one_key_is_followed_alone() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_key_is_told_though_nothing_else_happens() {
+    let site = Site::start().await;
+    let mut store = site.store();
+    let mut stream = watch(&site, "short/", None).await;
+    let mortal = v1::PutRequest {
+        time_to_live: Some(prost_types::Duration {
+            seconds: 0,
+            nanos: 100_000_000,
+        }),
+        ..put("short/lived", "x")
+    };
+    store.put(mortal).await.unwrap();
+    let (changes, _) = until(&mut stream, "-short/lived").await;
+    assert_eq!(changes, ["short/lived=x", "-short/lived"]);
+    site.stop().await;
+}
+
+#[tokio::test]
 async fn where_a_session_is_required_the_store_asks_for_one() {
     let strict = GrpcConfig {
         require_session: true,

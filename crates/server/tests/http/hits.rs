@@ -1,5 +1,7 @@
 //! The counter of visits.
 
+use domain::store::Write;
+
 use crate::site::{Ask, Site};
 
 fn sentence(times: usize) -> String {
@@ -70,16 +72,8 @@ async fn names_are_bounded_and_nothing_of_them_is_markup() {
     site.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn there_are_only_so_many_counters() {
-    let site = Site::start().await;
-    let fill = (0..1_000)
-        .map(|n| (format!("c{n}").into(), "1".into()))
-        .collect();
-    let write = domain::store::Write::HashPut {
-        key: "consorcio:hits".into(),
-        pairs: fill,
-    };
+/// What a client of Redis might do.
+async fn store(site: &Site, write: Write) {
     let proposal = domain::Proposal {
         actor: domain::Actor::Anonymous,
         request: None,
@@ -89,6 +83,38 @@ async fn there_are_only_so_many_counters() {
         },
     };
     site.engine.write(proposal).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_keep_in_the_counters_is_told_and_nothing_breaks() {
+    let site = Site::start().await;
+    site.get("/hits/good", None).await;
+    let text = Write::HashPut {
+        key: "consorcio:hits".into(),
+        pairs: vec![("bad".into(), "abc".into())],
+    };
+    store(&site, text).await;
+    let refused = site.get("/hits/bad", None).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert_eq!(site.get("/hits/good", None).await.status, 200);
+    store(&site, Write::set("consorcio:hits", "x")).await;
+    let refused = site.get("/hits/good", None).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert!(refused.text().contains("consorcio:hits"), "{refused:?}");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_only_so_many_counters() {
+    let site = Site::start().await;
+    let fill = (0..1_000)
+        .map(|n| (format!("c{n}").into(), "1".into()))
+        .collect();
+    let write = Write::HashPut {
+        key: "consorcio:hits".into(),
+        pairs: fill,
+    };
+    store(&site, write).await;
     let refused = site.get("/hits/one-more", None).await;
     assert!(
         refused.status >= 400 && refused.text().contains("1000"),

@@ -52,6 +52,26 @@ async fn what_is_there_is_taken_at_once_and_nothing_in_time_is_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_list_stands_in_nobodys_way_who_waits_for_another() {
+    let node = Node::start().await;
+    let mut client = node.client().await;
+    client.ask("SET s v").await;
+    client.ask("RPUSH l 1 2").await;
+    // The first of the keys that has something decides, as in Redis.
+    assert_eq!(client.ask("BLPOP l s 1").await, bulks(&["l", "1"]));
+    let wrong = "WRONGTYPE Operation against a key holding the wrong kind of value";
+    assert_eq!(client.fail("BLPOP s l 1").await, wrong);
+    let mut waiting = node.client().await;
+    waiting.send(&line("BLPOP a b 0")).await;
+    wait_for_blocked(&node, 1).await;
+    client.ask("SET a v").await;
+    assert!(waiting.is_silent().await);
+    client.ask("RPUSH b 1").await;
+    assert_eq!(waiting.reply().await, bulks(&["b", "1"]));
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_first_who_came_is_served_first() {
     let node = Node::start().await;
     let mut waiting = Vec::new();

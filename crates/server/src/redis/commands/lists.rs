@@ -251,7 +251,7 @@ fn move_when(words: &mut Arguments<'_>, moved: Move) -> Parsed<Blocking> {
     Ok(Blocking {
         timeout: words.timeout()?,
         wanted: Wanted::Pop(moved.write()),
-        shape: Shape::Plain,
+        shape: Shape::NullArray,
     })
 }
 

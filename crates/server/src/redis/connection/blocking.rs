@@ -71,12 +71,17 @@ impl Connection {
         until: Option<Instant>,
     ) -> Result<(), Cut> {
         let keys = Wanted::Pop(write.clone()).keys();
-        // What is no list is told at once; who waits is not disturbed by it later.
+        // What is no list is told at once if it comes before anything to take, as in Redis; who
+        // waits is not disturbed by it later.
         let lengths = keys.iter().map(|key| Read::ListLength { key: key.clone() });
         let lengths = self.shared.store.read(&lengths.collect::<Vec<_>>()).await;
-        match lengths.map(|lengths| lengths.into_iter().find_map(Result::err)) {
-            Ok(None) => {}
-            Ok(Some(error)) => {
+        let first = |lengths: Vec<Answer>| {
+            let is_empty = |length: &Answer| *length == Ok(StoreReply::Integer(0));
+            lengths.into_iter().find(|length| !is_empty(length))
+        };
+        match lengths.map(first) {
+            Ok(None | Some(Ok(_))) => {}
+            Ok(Some(Err(error))) => {
                 shape.write_answer(command.name, Err(error), &mut self.replies);
                 return Ok(());
             }

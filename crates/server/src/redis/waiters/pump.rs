@@ -1,6 +1,6 @@
 //! Takes items for those who wait, many with one command.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -81,7 +81,8 @@ impl Pump {
         if served.is_empty() {
             return;
         }
-        let writes = served.values().map(|waiter| waiter.write.clone());
+        let filled = filled(keys, &lengths);
+        let writes = served.values().map(|waiter| waiter.taking_from(&filled));
         match self.take(writes.map(Operation::Write).collect()).await {
             Ok((answers, index)) => self.give(served, answers, index).await,
             Err(error) if error.passing && !error.in_doubt => {
@@ -162,6 +163,10 @@ impl Pump {
                 Ok(StoreReply::Nil) | Err(StoreError::Busy | StoreError::TooLarge) => {
                     back.insert(number, waiter);
                 }
+                // The list has become something else in the meantime.
+                Err(StoreError::WrongType) if waiter.only_takes() => {
+                    back.insert(number, waiter);
+                }
                 answer => {
                     let parcel = self.waiters.pack(number, &waiter.write, answer, index);
                     // If the client has gone, it comes back by itself.
@@ -193,6 +198,37 @@ impl Pump {
                 Err(error) => lost(count, &error.line),
             }
         }
+    }
+}
+
+/// Keys of lists with something in them.
+fn filled(keys: &[Bytes], lengths: &[Answer]) -> BTreeSet<Bytes> {
+    let found = keys.iter().zip(lengths);
+    let filled = found.filter(|(_, length)| matches!(length, Ok(StoreReply::Integer(1..))));
+    filled.map(|(key, _)| key.clone()).collect()
+}
+
+impl Waiter {
+    /// What it wants, from these lists alone: what else it waits for may be no list by now, which
+    /// does not disturb who waits.
+    fn taking_from(&self, filled: &BTreeSet<Bytes>) -> Write {
+        match &self.write {
+            Write::ListPopFirst { keys, end, count } => Write::ListPopFirst {
+                keys: keys
+                    .iter()
+                    .filter(|key| filled.contains(*key))
+                    .cloned()
+                    .collect(),
+                end: *end,
+                count: *count,
+            },
+            other => other.clone(),
+        }
+    }
+
+    /// It takes, and puts nothing anywhere.
+    fn only_takes(&self) -> bool {
+        matches!(self.write, Write::ListPopFirst { .. })
     }
 }
 

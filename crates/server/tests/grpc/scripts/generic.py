@@ -14,6 +14,12 @@ PASSWORD = "una frase larga"
 channel = grpc.insecure_channel(sys.argv[1])
 grpc.channel_ready_future(channel).result(timeout=30)
 
+# A list of addresses is no name, and HTTP/2 wants one.
+both = f"ipv4:{sys.argv[1]},{sys.argv[1]}"
+with grpc.insecure_channel(both, [("grpc.default_authority", "localhost")]) as several:
+    request = health_pb2.HealthCheckRequest()
+    health_pb2_grpc.HealthStub(several).Check(request, timeout=30, wait_for_ready=True)
+
 health = health_pb2_grpc.HealthStub(channel)
 for service in ["", "consorcio.v1.News"]:
     request = health_pb2.HealthCheckRequest(service=service)
