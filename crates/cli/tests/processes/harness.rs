@@ -196,6 +196,8 @@ pub struct Server {
     pub settings: Vec<(&'static str, &'static str)>,
     /// The disk that its data are on, if it is not the machine's.
     pub disk: Option<SmallDisk>,
+    /// The program that it runs, if it is another build than the one under test.
+    pub build: Option<PathBuf>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -214,6 +216,7 @@ impl Server {
             grpc: address(base + 4),
             settings: Vec::new(),
             disk: None,
+            build: None,
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -226,9 +229,10 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = match &self.disk {
-            Some(disk) => disk.program(),
-            None => program(),
+        let mut command = match (&self.disk, &self.build) {
+            (Some(disk), _) => disk.program(),
+            (None, Some(build)) => unset(Command::new(build)),
+            (None, None) => program(),
         };
         command
             .args(["serve", "--supervised", "--name", &self.name, "--data"])
