@@ -60,6 +60,7 @@
 //! | `GET /v1/cluster/elections` | | [`Elections`] |
 //! | `POST /v1/cluster/token` (administrators) | | 201 [`JoinToken`] |
 //! | `DELETE /v1/cluster/nodes/{name}` (administrators) | | 204 |
+//! | `POST /v1/cluster/nodes/{name}/rebuild` (administrators) | [`Rebuild`] | 202 [`Rebuilding`] |
 //! | `GET /v1/drills` (administrators; of the node that is asked) | | [`Drills`] |
 //! | `POST /v1/drills` (administrators) | [`NewDrill`] | 201 [`Drill`] |
 //! | `DELETE /v1/drills/current` (administrators) | | 204 |
@@ -85,7 +86,7 @@ mod problem;
 pub use accounts::{Account, Accounts, Credentials, CurrentSession, PasswordChange, Session};
 pub use cluster::{
     Cluster, Doors, Election, ElectionCause, ElectionEvent, Elections, Health, JoinToken,
-    KeyVersion, Node, NodeRole, Route, RouteNode, Version,
+    KeyVersion, Node, NodeRole, Rebuild, Rebuilding, Route, RouteNode, Version,
 };
 pub use drills::{Drill, DrillFault, Drills, NewDrill};
 pub use journals::{

@@ -92,7 +92,7 @@ impl<E: Env> Node<E> {
             self.inner.silenced.cancel();
             tracing::error!(
                 "the state of this node differs from that of a majority: it serves nothing any \
-                 more. Stop it, move its data directory away and join it anew"
+                 more. `consorcio cluster rebuild` puts its data away and has it join anew"
             );
             self.raft().runtime_config().elect(false);
             self.spawn(keep_marking(self.clone()));

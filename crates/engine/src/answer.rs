@@ -159,6 +159,12 @@ pub enum MembershipError {
     /// It did not finish in time; `cluster status` tells how far it came.
     #[error("the change did not finish in time; look at the cluster's status")]
     TimedOut,
+    /// The node that is to do something about itself does not answer.
+    #[error(
+        "{0} does not answer; on its machine, `consorcio cluster rebuild --data DIR` has it begin \
+         anew at its next start"
+    )]
+    Silent(String),
 }
 
 /// What a node is to the cluster.

@@ -1,9 +1,14 @@
-//! What a drill may do to the links of a node.
+//! What a drill may do to the links of a node, and to its log.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+
+use openraft_rt::AsyncRuntime;
 
 use crate::env::Env;
 use crate::links::Harm;
+use crate::log;
+use crate::log::damage::{Flipped, flip_a_byte};
 use crate::node::Node;
 
 /// A drill names a peer that is no member.
@@ -33,5 +38,15 @@ impl<E: Env> Node<E> {
     /// Makes every link whole again.
     pub fn heal_links(&self) {
         self.peers().links().heal();
+    }
+
+    /// Flips a byte in the log of this node, which it does not notice before it starts again.
+    /// `None` if the log is too short for that.
+    pub async fn corrupt_log(&self) -> io::Result<Option<Flipped>> {
+        let (disk, dir) = (
+            self.env().disk().clone(),
+            log::dir(&self.inner.options.data),
+        );
+        E::Runtime::spawn_blocking(move || flip_a_byte(&disk, &dir)).await?
     }
 }

@@ -28,6 +28,7 @@ mod options;
 mod peers;
 pub mod production;
 mod reads;
+pub mod rebuild;
 mod recover;
 mod removal;
 mod rounds;
@@ -49,6 +50,7 @@ pub use links::Harm;
 pub use node::Node;
 pub use options::{Options, Tuning};
 pub use reads::{KeyWatch, Missed, Watch};
+pub use rebuild::When;
 pub use recover::{RecoverError, Recovered, recover};
 pub use start::StartError;
 

@@ -25,6 +25,7 @@ use crate::options::{Options, raft_config};
 use crate::peers::network::Network;
 use crate::peers::wire::ReadPoint;
 use crate::peers::{Peers, server};
+use crate::rebuild::Leaving;
 use crate::rounds::Rounds;
 use crate::start::{self, StartError};
 use crate::state::State;
@@ -75,6 +76,8 @@ pub(crate) struct Inner<E: Env> {
     pub removed: AtomicBool,
     /// Cancelled once either is so: what it would tell its readers is wrong or old.
     pub silenced: CancellationToken,
+    /// How far this node has come to beginning anew.
+    pub leaving: Leaving,
     pub failure: Failure,
     pub stopping: CancellationToken,
 }
@@ -146,6 +149,7 @@ impl<E: Env> Node<E> {
                 outvoted: AtomicBool::new(false),
                 removed: AtomicBool::new(false),
                 silenced: CancellationToken::new(),
+                leaving: Leaving::default(),
                 failure: Failure::default(),
                 stopping: CancellationToken::new(),
             }),

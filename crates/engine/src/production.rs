@@ -1,6 +1,7 @@
 //! The real world: tokio, files and TCP.
 #![allow(clippy::disallowed_methods, reason = "this is where they are wrapped")]
 
+pub mod anew;
 pub mod hardship;
 
 use std::fs;

@@ -25,6 +25,9 @@ impl<E: Env> Node<E> {
     pub(crate) fn answer_ping(&self, pulse: Pulse) -> Response<E::Runtime> {
         let without = self.members_without(pulse.id);
         self.heard(pulse);
+        if self.is_leaving() {
+            return Response::Unavailable("this node is about to begin anew".to_owned());
+        }
         match without {
             Some(since) => Response::Stranger(self.pulse(), since),
             None => Response::Pong(self.pulse()),

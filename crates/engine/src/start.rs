@@ -15,6 +15,10 @@ use crate::log::{self, Log, LogError};
 use crate::options::Options;
 use crate::state::{State, store};
 
+/// What to do about data that a node cannot go on with.
+const BEGIN_ANEW: &str = "`consorcio cluster rebuild --data DIR` puts the data away and has the \
+                          node join anew at its next start";
+
 /// Why a node did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -35,21 +39,20 @@ pub enum StartError {
     OtherCluster,
     /// The log is gone but the state is not.
     #[error(
-        "the log of this node was removed or cut, and with it its votes. Move the data directory \
-         away and join the node anew"
+        "the log of this node was removed or cut, and with it its votes. {}",
+        BEGIN_ANEW
     )]
     LogLost,
     /// Who the node is is gone, but not what it has kept.
     #[error(
-        "the file `identity` of the data directory is gone, and with it who this node is. Move the \
-         data directory away and join the node anew"
+        "the file `identity` of the data directory is gone, and with it who this node is. {}",
+        BEGIN_ANEW
     )]
     IdentityLost,
     /// The node took itself out of service before.
     #[error(
-        "the state of this node differs from that of a majority, so it must not serve. Move the \
-         data directory away and join the node anew: `serve --join TOKEN`, with what `consorcio \
-         cluster token` prints on another node"
+        "the state of this node differs from that of a majority, so it must not serve. {}",
+        BEGIN_ANEW
     )]
     Outvoted,
     /// The cluster did not take the node.
@@ -115,9 +118,31 @@ fn has_run<D: Disk>(disk: &D, data: &Path) -> io::Result<bool> {
     Ok(holds(data, &|name| Some(name) == state)? || holds(&log, &|_| true)?)
 }
 
+impl StartError {
+    /// True if the node cannot go on with what it has kept, however often it starts.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StartError::Log(error) => matches!(error, LogError::Damaged { .. }),
+            StartError::State(fault) => is_damaged(fault),
+            StartError::LogLost | StartError::IdentityLost | StartError::Outvoted => true,
+            StartError::Data(_)
+            | StartError::OtherCluster
+            | StartError::Join(_)
+            | StartError::Raft(_) => false,
+        }
+    }
+}
+
 /// What to do about a state that cannot be opened, as the rest of a sentence.
-fn advice(fault: &Fault) -> &'static str {
-    let damaged = match fault {
+fn advice(fault: &Fault) -> String {
+    match is_damaged(fault) {
+        true => format!(". {BEGIN_ANEW}"),
+        false => String::new(),
+    }
+}
+
+fn is_damaged(fault: &Fault) -> bool {
+    match fault {
         Fault::Corrupt(_) => true,
         Fault::DiskFull => false,
         Fault::Database(error) => {
@@ -128,10 +153,6 @@ fn advice(fault: &Fault) -> &'static str {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
             )
         }
-    };
-    match damaged {
-        true => ". Move the data directory away and join the node anew",
-        false => "",
     }
 }
 

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use engine::log::damage::{Flipped, flip_a_byte};
 use engine::log::{Log, LogError, LogOptions};
-use engine::production::Production;
+use engine::production::{Production, RealDisk};
 use engine::types::{Batch, Entry, LogId, Payload, Vote};
 use openraft::storage::{IOFlushed, RaftLogStorage, RaftLogStorageExt};
 use openraft::vote::RaftLeaderIdExt;
@@ -205,11 +206,41 @@ async fn a_damaged_middle_is_refused_with_advice() {
         damage(file, from_end);
         let error = open(dir.path()).await.err().expect("a refusal");
         assert!(matches!(error, LogError::Damaged { .. }), "{error}");
-        assert!(error.to_string().contains("join it anew"), "{error}");
+        assert!(error.to_string().contains("cluster rebuild"), "{error}");
         fs::write(file, intact).unwrap();
     }
     let mut log = open(dir.path()).await.unwrap();
     assert_eq!(indexes(&mut log).await.len(), 300);
+}
+
+#[tokio::test]
+async fn a_byte_that_is_flipped_on_purpose_is_noticed_wherever_it_is() {
+    for entries in [0, 1, 2, 20, 300] {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let mut log = open(dir.path()).await.unwrap();
+            for index in 0..entries {
+                append(&mut log, [entry(index, 500)]).await;
+            }
+        }
+        let flipped = flip_a_byte(&RealDisk, dir.path()).unwrap();
+        let opened = open(dir.path()).await;
+        let Some(Flipped { file, offset }) = flipped else {
+            // Only a frame with another behind it tells damage from a torn end.
+            assert!(entries < 2 && opened.is_ok(), "{entries} entries");
+            continue;
+        };
+        let error = opened.err().expect("a refusal");
+        assert!(
+            matches!(&error, LogError::Damaged { file: at, .. } if *at == file),
+            "{error}"
+        );
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[offset] = !bytes[offset];
+        fs::write(&file, bytes).unwrap();
+        let mut log = open(dir.path()).await.unwrap();
+        assert_eq!(indexes(&mut log).await.len() as u64, entries);
+    }
 }
 
 #[tokio::test]

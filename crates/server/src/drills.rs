@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use api::types::{Drill, DrillFault, NewDrill};
-use engine::production::hardship;
-use engine::{ClusterStatus, Engine, Harm, Role};
+use engine::production::{anew, hardship};
+use engine::{ClusterStatus, Engine, Harm, Role, When};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::now_ms;
@@ -62,7 +63,7 @@ impl Drills {
     }
 
     /// Makes something fail, until the time is over or [`Drills::stop`].
-    pub fn begin(&self, engine: &Engine, new: &NewDrill) -> Result<Drill, Trouble> {
+    pub async fn begin(&self, engine: &Engine, new: &NewDrill) -> Result<Drill, Trouble> {
         check(new)?;
         if matches!(new.fault, DrillFault::Kill | DrillFault::Pause) && !hardship::is_mortal() {
             let detail = "this node is the first process of its container, which nothing within \
@@ -73,13 +74,42 @@ impl Drills {
         if !new.confirmed {
             check_majority(&status, new)?;
         }
+        let stopped = CancellationToken::new();
+        let drill = self.enter(&status, new, &stopped)?;
+        self.end_in_time(engine, &drill, stopped.clone());
+        if let Err(refused) = install(engine, new, &stopped).await {
+            self.kept().running.take_if(|it| it.drill.id == drill.id);
+            stopped.cancel();
+            return Err(refused);
+        }
+        let Drill {
+            id, fault, seconds, ..
+        } = &drill;
+        tracing::warn!(id, ?fault, seconds, "a drill begins");
+        Ok(drill)
+    }
+
+    fn end_in_time(&self, engine: &Engine, drill: &Drill, stopped: CancellationToken) {
+        let (drills, engine, id) = (self.clone(), engine.clone(), drill.id);
+        let lasts = Duration::from_secs(drill.seconds.into());
+        tokio::spawn(async move {
+            let early = stopped.run_until_cancelled(tokio::time::sleep(lasts)).await;
+            drills.end(&engine, id, early.is_none());
+        });
+    }
+
+    /// Takes the place of the one that lasts, if none does.
+    fn enter(
+        &self,
+        status: &ClusterStatus,
+        new: &NewDrill,
+        stopped: &CancellationToken,
+    ) -> Result<Drill, Trouble> {
         let mut kept = self.kept();
         if let Some(running) = &kept.running {
             let detail = format!("drill {} lasts still: stop it first", running.drill.id);
             return Err(Trouble::new(Kind::DrillRefused, detail));
         }
-        let stopped = CancellationToken::new();
-        install(engine, new, &stopped)?;
         kept.begun += 1;
         let drill = Drill {
             id: kept.begun,
@@ -91,19 +121,9 @@ impl Drills {
             ended_at: None,
             stopped: false,
         };
-        let Drill {
-            id, fault, seconds, ..
-        } = &drill;
-        tracing::warn!(id, ?fault, seconds, "a drill begins");
         kept.running = Some(Running {
             drill: drill.clone(),
             stopped: stopped.clone(),
-        });
-        let (drills, engine, id) = (self.clone(), engine.clone(), drill.id);
-        let lasts = Duration::from_secs(new.seconds.into());
-        tokio::spawn(async move {
-            let early = stopped.run_until_cancelled(tokio::time::sleep(lasts)).await;
-            drills.end(&engine, id, early.is_none());
         });
         Ok(drill)
     }
@@ -176,9 +196,12 @@ fn check(new: &NewDrill) -> Result<(), Trouble> {
 
 /// Whether the voters that are left without this node are a majority.
 fn check_majority(status: &ClusterStatus, new: &NewDrill) -> Result<(), Trouble> {
-    use DrillFault::{ClockSkew, FullDisk, Kill, Partition, Pause, PlayDead, SlowDisk, SlowLink};
+    use DrillFault::{ClockSkew, Corrupt, FullDisk, Kill, Partition, Pause, PlayDead};
+    use DrillFault::{SlowDisk, SlowLink, Wipe};
     match new.fault {
         Kill | Pause | PlayDead | Partition | FullDisk => {}
+        // They are asked themselves, at this moment, when it begins.
+        Wipe | Corrupt => return Ok(()),
         SlowLink | SlowDisk | ClockSkew => return Ok(()),
     }
     let voters = || {
@@ -197,7 +220,11 @@ fn check_majority(status: &ClusterStatus, new: &NewDrill) -> Result<(), Trouble>
     Err(Trouble::new(Kind::DrillRefused, detail))
 }
 
-fn install(engine: &Engine, new: &NewDrill, stopped: &CancellationToken) -> Result<(), Trouble> {
+async fn install(
+    engine: &Engine,
+    new: &NewDrill,
+    stopped: &CancellationToken,
+) -> Result<(), Trouble> {
     let delay = Duration::from_millis(new.delay_ms.unwrap_or(DELAY_DEFAULT_MS).into());
     let lasts = Duration::from_secs(new.seconds.into());
     match new.fault {
@@ -211,8 +238,59 @@ fn install(engine: &Engine, new: &NewDrill, stopped: &CancellationToken) -> Resu
         DrillFault::ClockSkew => {
             hardship::skew_clock(new.skew_ms.unwrap_or(SKEW_DEFAULT_MS).into());
         }
+        DrillFault::Wipe | DrillFault::Corrupt => begin_anew(engine, new, stopped).await?,
     }
     Ok(())
+}
+
+/// Has the node begin anew: in any case, or if it notices that its log was damaged. One that comes
+/// back as the one that it was has noticed nothing, and everybody sees it.
+async fn begin_anew(
+    engine: &Engine,
+    new: &NewDrill,
+    stopped: &CancellationToken,
+) -> Result<(), Trouble> {
+    let (answer, answered) = oneshot::channel();
+    let (engine, stopped) = (engine.clone(), stopped.clone());
+    let (corrupt, confirmed) = (new.fault == DrillFault::Corrupt, new.confirmed);
+    // By itself: whoever asked may go, and it must not stay half done.
+    tokio::spawn(async move {
+        let when = if corrupt { When::Damaged } else { When::Always };
+        let ordered = engine.order_rebuild(when, confirmed).await;
+        let refused = ordered.is_err();
+        // Nobody may wait for it any more.
+        drop(answer.send(ordered));
+        if refused {
+            return;
+        }
+        let words_are_out = tokio::time::sleep(LAST_WORDS);
+        let go = stopped.run_until_cancelled(words_are_out).await.is_some();
+        if go && (!corrupt || corrupt_log(&engine).await) {
+            let error = anew::begin_anew();
+            tracing::error!(%error, "a drill could not be carried out");
+        }
+        engine.withdraw_rebuild().await;
+    });
+    let gone = || Trouble::new(Kind::DrillRefused, "the node is stopping");
+    Ok(answered.await.map_err(|_| gone())??)
+}
+
+async fn corrupt_log(engine: &Engine) -> bool {
+    match engine.corrupt_log().await {
+        Ok(Some(flipped)) => {
+            let (file, offset) = (flipped.file.display(), flipped.offset);
+            tracing::warn!(%file, offset, "a byte of the log is flipped");
+            true
+        }
+        Ok(None) => {
+            tracing::error!("the log is too short to be damaged");
+            false
+        }
+        Err(error) => {
+            tracing::error!(%error, "the log could not be damaged");
+            false
+        }
+    }
 }
 
 fn harm(engine: &Engine, harm: Harm, peers: &[String]) -> Result<(), Trouble> {

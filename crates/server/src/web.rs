@@ -79,6 +79,7 @@ pub(crate) fn routes() -> Router<App> {
         .route("/cluster", get(cluster::show))
         .route("/cluster/token", post(cluster::token))
         .route("/cluster/nodes/remove", post(cluster::remove_node))
+        .route("/cluster/nodes/rebuild", post(cluster::rebuild_node))
         .route_layer(from_fn(pages))
         .merge(assets::routes())
 }

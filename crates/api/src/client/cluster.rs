@@ -4,7 +4,7 @@ use http::Method;
 
 use super::call::Call;
 use super::{Client, Error};
-use crate::types::{Cluster, Elections, Health, JoinToken, Route, Version};
+use crate::types::{Cluster, Elections, Health, JoinToken, Rebuild, Rebuilding, Route, Version};
 
 /// How fresh a reading must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,14 @@ impl Client {
             &["v1", "cluster", "nodes", name],
         ))
         .await
+    }
+
+    /// Has a node begin anew (administrators only). It is asked at most once: a node that is back
+    /// would begin anew again.
+    pub async fn rebuild_node(&self, name: &str, confirmed: bool) -> Result<Rebuilding, Error> {
+        let path = ["v1", "cluster", "nodes", name, "rebuild"];
+        let call = Call::change(Method::POST, &path).once();
+        self.fetch(call.json(&Rebuild { confirmed })?).await
     }
 
     /// The nodes to ask about an area (an id or a name), best first.

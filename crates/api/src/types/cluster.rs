@@ -109,6 +109,25 @@ pub struct Cluster {
     pub nodes: Vec<Node>,
 }
 
+/// That a node is to begin anew.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rebuild {
+    /// Even if too few voters answer now for anything to be written until it is back.
+    #[serde(default)]
+    pub confirmed: bool,
+}
+
+/// A node that begins anew: it puts its data away, and joins under another id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Rebuilding {
+    /// Its name, which it keeps.
+    pub name: String,
+    /// The id that it leaves behind, 16 hexadecimal digits. It is back when a voter of its name has
+    /// another.
+    pub leaves: String,
+}
+
 /// The elections that the nodes remember, each its newest ones.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Elections {

@@ -23,11 +23,17 @@ pub enum DrillFault {
     FullDisk,
     /// Its clock is ahead by `skew_ms`, or behind.
     ClockSkew,
+    /// It loses its data at once and comes back empty: it joins under another id. What it had is
+    /// put away.
+    Wipe,
+    /// A byte of its log is flipped and its process begins anew, which must notice the damage; then
+    /// as with `wipe`.
+    Corrupt,
 }
 
 impl DrillFault {
     /// All there are.
-    pub const ALL: [DrillFault; 8] = [
+    pub const ALL: [DrillFault; 10] = [
         DrillFault::Kill,
         DrillFault::Pause,
         DrillFault::PlayDead,
@@ -36,7 +42,19 @@ impl DrillFault {
         DrillFault::SlowDisk,
         DrillFault::FullDisk,
         DrillFault::ClockSkew,
+        DrillFault::Wipe,
+        DrillFault::Corrupt,
     ];
+
+    /// True if its process ends with it, so that it lasts no time of its own.
+    pub fn is_a_blow(self) -> bool {
+        self == DrillFault::Kill || self.rebuilds()
+    }
+
+    /// True if the node begins anew because of it, under another id.
+    pub fn rebuilds(self) -> bool {
+        matches!(self, DrillFault::Wipe | DrillFault::Corrupt)
+    }
 
     /// Its name, as JSON has it.
     pub fn name(self) -> &'static str {
@@ -49,6 +67,8 @@ impl DrillFault {
             DrillFault::SlowDisk => "slow-disk",
             DrillFault::FullDisk => "full-disk",
             DrillFault::ClockSkew => "clock-skew",
+            DrillFault::Wipe => "wipe",
+            DrillFault::Corrupt => "corrupt",
         }
     }
 }
@@ -59,7 +79,7 @@ impl DrillFault {
 pub struct NewDrill {
     /// What fails.
     pub fault: DrillFault,
-    /// When it ends by itself, 1 to 120.
+    /// When it ends by itself, 1 to 120. What ends the process ends with it, and lasts no time.
     #[schema(example = 5)]
     pub seconds: u32,
     /// With `partition` and `slow-link`, the names of the other nodes that are meant.

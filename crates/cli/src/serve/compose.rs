@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::{Data, Doors, TOKEN_FILE};
+use super::{Data, Doors, End, TOKEN_FILE, rebuild};
 use crate::failure::{Failure, Outcome};
 use crate::settings::Settings;
 
@@ -22,7 +22,7 @@ pub async fn compose(
     peer: TcpListener,
     doors: Doors,
     stop: CancellationToken,
-) -> Outcome {
+) -> Outcome<End> {
     let options = options(settings, data)?;
     let founds = options.join.is_none() && data.is_new();
     if options.join.is_some() {
@@ -31,9 +31,13 @@ pub async fn compose(
     let started = tokio::select! {
         started = Engine::start(Production::new(peer), options) => started,
         // Nothing has been promised to anybody yet.
-        () = stop.cancelled() => return Ok(()),
+        () = stop.cancelled() => return Ok(End::Stopped),
     };
-    let engine = started.map_err(|error| refusal(settings, &error))?;
+    let engine = match started {
+        Ok(engine) => engine,
+        Err(error) => return refusal(settings, data, &error),
+    };
+    rebuild::settle(data);
     if founds {
         say_founded(&engine, settings);
     }
@@ -52,13 +56,14 @@ pub async fn compose(
             () = stop.cancelled() => Ok(()),
         }
     };
-    let failed = async {
+    let ended = async {
         tokio::select! {
             reason = engine.failed() => Err(end_of(settings, &reason)),
-            () = stop.cancelled() => Ok(()),
+            () = engine.rebuild_is_due() => Ok(End::BeginsAnew),
+            () = stop.cancelled() => Ok(End::Stopped),
         }
     };
-    let outcome = run(door, setup, failed, &stop).await;
+    let outcome = run(door, setup, ended, &stop).await;
     engine.stop().await;
     outcome
 }
@@ -85,9 +90,9 @@ async fn serve_doors(
 async fn run(
     door: impl Future<Output = std::io::Result<()>>,
     setup: impl Future<Output = Outcome>,
-    failed: impl Future<Output = Outcome>,
+    ended: impl Future<Output = Outcome<End>>,
     stop: &CancellationToken,
-) -> Outcome {
+) -> Outcome<End> {
     let door = async {
         let served = door.await;
         stop.cancel();
@@ -101,15 +106,15 @@ async fn run(
         }
         done
     };
-    let failed = async {
-        let failed = failed.await;
-        if failed.is_err() {
-            stop.cancel();
-        }
-        failed
+    let ended = async {
+        let ended = ended.await;
+        // For whatever reason.
+        stop.cancel();
+        ended
     };
-    let (served, done, failed) = tokio::join!(door, setup, failed);
-    failed.and(served).and(done)
+    let (served, done, ended) = tokio::join!(door, setup, ended);
+    let end = ended?;
+    served.and(done).map(|()| end)
 }
 
 fn options(settings: &Settings, data: &Data) -> Outcome<Options> {
@@ -144,15 +149,23 @@ fn say_founded(engine: &Engine, settings: &Settings) {
     );
 }
 
-fn refusal(settings: &Settings, error: &StartError) -> Failure {
-    Failure::failed(format!("{} cannot start: {error}", settings.name))
+/// A node that cannot start ends with one sentence, unless it was ordered to begin anew then.
+fn refusal(settings: &Settings, data: &Data, error: &StartError) -> Outcome<End> {
+    let sentence = format!("{} cannot start: {error}", settings.name);
+    match rebuild::is_ordered_for(data, error) {
+        true => {
+            error!("{sentence}");
+            Ok(End::BeginsAnew)
+        }
+        false => Err(Failure::failed(sentence)),
+    }
 }
 
 /// The engine cannot go on, and neither can the process: a new start begins from what is durable.
 fn end_of(settings: &Settings, reason: &str) -> Failure {
     Failure::failed(format!(
-        "{} cannot go on and stops: {reason}. If that is so again after a restart, move its data \
-         directory away and join it anew",
+        "{} cannot go on and stops: {reason}. If that is so again after a restart, `consorcio \
+         cluster rebuild --data DIR` puts its data away and has it join anew",
         settings.name
     ))
 }

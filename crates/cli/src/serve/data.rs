@@ -11,7 +11,7 @@ use crate::failure::{Failure, Outcome};
 pub const TOKEN_FILE: &str = "join-token";
 
 /// The file that a running process holds locked.
-const LOCK_FILE: &str = "lock";
+pub const LOCK_FILE: &str = "lock";
 
 /// A data directory that is ours while this value lives, and until the process ends at the latest.
 #[derive(Debug)]

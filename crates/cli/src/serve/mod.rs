@@ -6,6 +6,7 @@ mod grpc;
 pub mod listen;
 mod lottery;
 mod memory;
+mod rebuild;
 mod recover;
 mod redis;
 pub mod stop;
@@ -26,6 +27,7 @@ use crate::{files, logging};
 pub use data::{Data, TOKEN_FILE};
 pub use listen::taken;
 pub use lottery::networks;
+pub use rebuild::{REBUILD_FILE, claim_stopped, order as order_rebuild};
 pub use recover::recover;
 
 const EXAMPLES: &str = "\
@@ -68,6 +70,13 @@ pub struct Args {
     settings: Given,
 }
 
+/// How a node ended in good order.
+enum End {
+    Stopped,
+    /// Its process is to start again, with what was put into its data directory for that.
+    BeginsAnew,
+}
+
 /// Where a node is asked.
 struct Doors {
     http: TcpListener,
@@ -100,7 +109,13 @@ pub fn run(args: Args) -> Outcome {
     let result = runtime.block_on(serve(settings, allowed, redis, args.supervised));
     // What still blocks (a read of a slow disk) must not keep a stopped node alive.
     runtime.shutdown_timeout(stop::LINGER);
-    result
+    match result? {
+        End::Stopped => Ok(()),
+        End::BeginsAnew => Err(Failure::failed(format!(
+            "this node is to begin anew, and its process cannot: {}; start it again",
+            engine::production::anew::begin_anew()
+        ))),
+    }
 }
 
 /// One line for all variables that look like settings and are none.
@@ -126,12 +141,15 @@ fn check_password(settings: &Settings, data: &Data) -> Outcome {
 }
 
 async fn serve(
-    settings: Settings,
+    mut settings: Settings,
     allowed: Allowed,
     redis: RedisConfig,
     supervised: bool,
-) -> Outcome {
+) -> Outcome<End> {
     let data = Data::claim(&settings.data)?;
+    if let Some(token) = rebuild::carry_out(&data)? {
+        settings.join = Some(token);
+    }
     if let Err(refused) = check_password(&settings, &data) {
         data.leave_as_found();
         return Err(refused);
@@ -146,10 +164,10 @@ async fn serve(
     let stop = CancellationToken::new();
     stop::watch(stop.clone(), supervised)?;
     info!(name = settings.name, data = %settings.data.display(), "starting");
-    tokio::select! {
-        done = compose::compose(&settings, &data, peer, doors, stop) => done?,
+    let end = tokio::select! {
+        ended = compose::compose(&settings, &data, peer, doors, stop) => ended?,
         never = memory::give_back() => match never {},
-    }
+    };
     info!(name = settings.name, "stopped");
-    Ok(())
+    Ok(end)
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Outcome};
-use crate::serve::{Data, TOKEN_FILE, taken};
+use crate::serve::{Data, REBUILD_FILE, TOKEN_FILE, taken};
 use crate::settings::Door;
 
 /// More nodes than this on one machine help nobody: each write waits for a majority of them.
@@ -21,8 +21,9 @@ const NODES_DEFAULT: u16 = 3;
 /// know each other by them.
 const KEPT_FILE: &str = "up.toml";
 
-/// A node that has one of these has run: who it is, and the secret of its cluster.
-const IDENTITY_FILES: [&str; 2] = ["identity", TOKEN_FILE];
+/// A node that has one of these has run: who it is, the secret of its cluster, and that it is to
+/// begin anew.
+const IDENTITY_FILES: [&str; 3] = ["identity", TOKEN_FILE, REBUILD_FILE];
 
 /// What the command line asks for.
 #[derive(Clone, Copy, Debug, Default)]

@@ -114,6 +114,77 @@ async fn a_schedule_of_paused_slow_and_full_nodes_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_lose_their_data_or_a_byte_of_them_come_back_under_another_id() {
+    let cluster = Cluster::with(3, &[("CONSORCIO_ALLOW_DRILLS", "true")]).await;
+    let config = cluster.dir.path().join("config");
+    sign_in(&cluster, &config);
+    let schedule = cluster.dir.path().join("class.toml");
+    // The last one is too many at once, and is refused.
+    let steps = "
+        [[step]]
+        at = 1.0
+        fault = 'wipe'
+        on = 'leader'
+        [[step]]
+        at = 16.0
+        fault = 'corrupt'
+        on = 'n2'
+        [[step]]
+        at = 16.5
+        fault = 'wipe'
+        on = 'n3'";
+    std::fs::write(&schedule, steps).unwrap();
+    let arguments = ["--schedule", schedule.to_str().unwrap(), "--rate", "10"];
+    let report = passes(&cluster, &config, &arguments);
+    let [wipe, corrupt, refused] = report["faults"].as_array().unwrap().as_slice() else {
+        panic!("three faults");
+    };
+    for fault in [wipe, corrupt] {
+        assert_eq!(fault["outcome"], "installed", "{fault}");
+        assert!(fault["back_after_ms"].as_u64().is_some(), "{fault}");
+    }
+    assert_eq!(refused["outcome"], "skipped", "{refused}");
+    let gap = &report["longest_unavailability_ms"];
+    eprintln!(
+        "wiped and back after {} ms, damaged and back after {} ms, longest silence {gap} ms",
+        wipe["back_after_ms"], corrupt["back_after_ms"]
+    );
+    assert!(
+        gap.as_u64().unwrap() < 5_000,
+        "the others went on: {gap} ms"
+    );
+    let logged = cluster.nodes[1].logged();
+    for line in [
+        "a byte of the log is flipped",
+        "n2 cannot start: the log is damaged",
+    ] {
+        assert!(logged.contains(line), "{line:?} is not logged:\n{logged}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_a_flapping_partition_the_majority_goes_on() {
+    let cluster = Cluster::with(3, &[("CONSORCIO_ALLOW_DRILLS", "true")]).await;
+    let config = cluster.dir.path().join("config");
+    sign_in(&cluster, &config);
+    let schedule = cluster.dir.path().join("class.toml");
+    // A second cut, a second whole: the same node is lost, comes back, and is lost again.
+    let flaps = (0..6).map(|flap| {
+        let at = 1.0 + 2.0 * f64::from(flap);
+        format!("[[step]]\nat = {at}\nfault = 'play-dead'\non = 'n1'\nseconds = 1\n")
+    });
+    std::fs::write(&schedule, flaps.collect::<String>()).unwrap();
+    let arguments = ["--schedule", schedule.to_str().unwrap(), "--rate", "20"];
+    let report = passes(&cluster, &config, &arguments);
+    for fault in report["faults"].as_array().unwrap() {
+        assert_eq!(fault["outcome"], "installed", "{fault}");
+    }
+    let gap = report["longest_unavailability_ms"].as_u64().unwrap();
+    eprintln!("six flaps, longest silence {gap} ms");
+    assert!(gap < 3_000, "the majority went on: {gap} ms");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_may_not_be_drilled_is_refused_in_a_sentence() {
     let cluster = Cluster::start(1).await;
     let (config, server) = (cluster.dir.path().join("config"), cluster.nodes[0].url());

@@ -204,6 +204,8 @@ pub struct Server {
     pub disk: Option<SmallDisk>,
     /// The network that it is on, if it is not the machine's.
     pub socket: Option<Socket>,
+    /// The program that it runs, if it is another build than the one under test.
+    pub build: Option<PathBuf>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -223,6 +225,7 @@ impl Server {
             settings: Vec::new(),
             disk: None,
             socket: None,
+            build: None,
             log: dir.join(format!("{name}.log")),
             child: None,
         }
@@ -250,10 +253,11 @@ impl Server {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let mut command = match (&self.disk, &self.socket) {
-            (Some(disk), _) => disk.program(),
-            (None, Some(socket)) => socket.program(),
-            (None, None) => program(),
+        let mut command = match (&self.disk, &self.socket, &self.build) {
+            (Some(disk), _, _) => disk.program(),
+            (None, Some(socket), _) => socket.program(),
+            (None, None, Some(build)) => unset(Command::new(build)),
+            (None, None, None) => program(),
         };
         command
             .args(["serve", "--supervised", "--name", &self.name, "--data"])

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use api::Client;
 use api::client::{Consistency, Error, EventFilter, PostsQuery};
@@ -25,6 +25,19 @@ struct Said {
     /// Title to id.
     acknowledged: BTreeMap<String, i64>,
     failed: Vec<(String, Error)>,
+    /// When the last one was acknowledged, and the longest time between two.
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Said {
+    fn acknowledge(&mut self, title: String, id: i64) {
+        self.acknowledged.insert(title, id);
+        let now = Instant::now();
+        let silent = self.last.map_or(Duration::ZERO, |last| now - last);
+        self.longest = self.longest.max(silent);
+        self.last = Some(now);
+    }
 }
 
 /// Writers at work.
@@ -65,6 +78,11 @@ impl Load {
 
     pub fn acknowledged(&self) -> usize {
         self.said.lock().unwrap().acknowledged.len()
+    }
+
+    /// The longest time in which nothing was acknowledged.
+    pub fn longest_silence(&self) -> Duration {
+        self.said.lock().unwrap().longest
     }
 
     /// Waits until `more` posts have been acknowledged since now.
@@ -181,7 +199,7 @@ async fn publish(client: &Client, area: &str, title: String, said: &Mutex<Said>)
     let result = client.publish(area, &post).await;
     let mut said = said.lock().unwrap();
     match result {
-        Ok(made) => drop(said.acknowledged.insert(title, made.id)),
+        Ok(made) => said.acknowledge(title, made.id),
         Err(error) => said.failed.push((title, error)),
     }
 }

@@ -1,7 +1,8 @@
 //! The program as real processes: started, killed, paused, restarted, and counted afterwards.
 //!
 //! One cluster runs at a time, because they share the machine. Set `CONSORCIO_TEST_KILLS` to kill
-//! more often than the few times that fit into an ordinary run.
+//! more often than the few times that fit into an ordinary run, and `CONSORCIO_TEST_OTHER_BUILD` to
+//! the program of another build to upgrade from.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -28,6 +29,7 @@ mod program;
 mod proxies;
 mod proxy;
 mod queue;
+mod rebuild;
 mod ring;
 mod simulate;
 mod up;

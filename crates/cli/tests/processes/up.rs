@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
 
 use api::Client;
-use api::types::NodeRole;
+use api::types::{Credentials, NodeRole};
 use rustix::process::Signal;
 
 use super::harness::{Turn, eventually, free_ports, is_alive, program, signal, turn};
@@ -200,6 +200,36 @@ async fn a_node_whose_data_are_lost_is_joined_anew() {
         (nodes.len() == 3 && well).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_node_that_founded_the_cluster_begins_anew_in_its_own_process() {
+    let up = Up::start(&[]).await;
+    let (first, said) = (up.pid("n1").unwrap(), up.said());
+    let (_, password) = said.split_once("with the password ").unwrap();
+    let credentials = Credentials {
+        name: "admin".to_owned(),
+        password: password.split_whitespace().next().unwrap().to_owned(),
+    };
+    let session = up.client().log_in(&credentials).await.unwrap();
+    let client = up.client().with_token(session.token.as_str());
+    // Refused until the others, too, vote.
+    let left = eventually("n1 begins anew", async || {
+        let begun = client.rebuild_node("n1", false).await.ok()?;
+        Some(begun.leaves)
+    })
+    .await;
+    eventually("n1 votes under another id", async || {
+        let nodes = up.client().cluster().await.ok()?.nodes;
+        let well = |node: &api::types::Node| {
+            node.healthy && node.role != NodeRole::Learner && node.id != left
+        };
+        (nodes.len() == 3 && nodes.iter().all(well)).then_some(())
+    })
+    .await;
+    assert_eq!(up.pid("n1"), Some(first));
+    assert!(is_alive(first));
+    assert!(!up.said().contains("starting it again"), "{}", up.said());
 }
 
 #[tokio::test]

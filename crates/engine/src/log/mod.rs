@@ -4,6 +4,7 @@
 //! queued and counts as flushed only after `fdatasync` returned. The files are described in
 //! [`frame`], what a crash leaves in [`recovery`].
 
+pub mod damage;
 pub mod frame;
 pub mod index;
 pub mod recovery;
@@ -42,7 +43,8 @@ pub enum LogError {
     #[error(
         "the log is damaged: {file} at byte {offset} holds a record that does not match its \
          checksum, and valid records follow it. Do not delete it. If the other nodes are healthy, \
-         move this node's data directory away and join it anew; if not, restore a backup",
+         `consorcio cluster rebuild --data DIR` puts it away and has this node join anew at its \
+         next start; if not, restore a backup",
         file = file.display()
     )]
     Damaged {

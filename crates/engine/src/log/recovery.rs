@@ -46,6 +46,7 @@ pub fn recover<D: Disk>(disk: &D, dir: &Path) -> Result<Recovered<D::File>, LogE
             cut_bytes: 0,
         },
     };
+    remove_leftovers(disk, dir)?;
     let names = segment_names(disk, dir)?;
     for (position, name) in names.iter().enumerate() {
         let later = &names[position + 1..];
@@ -60,11 +61,17 @@ pub fn recover<D: Disk>(disk: &D, dir: &Path) -> Result<Recovered<D::File>, LogE
     Ok(scan.recovered)
 }
 
-fn segment_names<D: Disk>(disk: &D, dir: &Path) -> io::Result<Vec<String>> {
-    let mut names = disk.list(dir)?;
+fn remove_leftovers<D: Disk>(disk: &D, dir: &Path) -> io::Result<()> {
+    let names = disk.list(dir)?;
     for leftover in names.iter().filter(|name| name.ends_with(".new")) {
         disk.remove(&dir.join(leftover))?;
     }
+    Ok(())
+}
+
+/// The segments in `dir`, oldest first.
+pub fn segment_names<D: Disk>(disk: &D, dir: &Path) -> io::Result<Vec<String>> {
+    let mut names = disk.list(dir)?;
     names.retain(|name| name.ends_with(".log"));
     Ok(names)
 }

@@ -176,6 +176,7 @@ pub(crate) async fn answer<E: Env>(
         Request::Join(candidate) => node.admit(candidate).await,
         Request::Remove(name) => node.dismiss(&name).await,
         Request::Elections => Response::Elections(node.own_elections()),
+        Request::Rebuild { confirmed } => Response::Rebuilding(node.begin_anew(confirmed).await),
     }
 }
 

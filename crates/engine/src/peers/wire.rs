@@ -17,7 +17,9 @@ use crate::elections::Election;
 use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
-/// Version of everything in this file. Nodes of different versions do not talk.
+/// Version of everything in this file. Nodes of different versions do not talk. What is only said
+/// when somebody asks for it may be added at the end of an enum within a version: a node that does
+/// not know it ends the connection, and whoever asked is told that there was no answer.
 pub const VERSION: u16 = 6;
 
 /// First frame of the side that connects.
@@ -98,6 +100,11 @@ pub enum Request<R: Runtime> {
     Remove(String),
     /// Asks for the elections that the node remembers.
     Elections,
+    /// The node that is asked is to begin anew.
+    Rebuild {
+        /// Even if no majority is left for a while.
+        confirmed: bool,
+    },
 }
 
 /// The answer to a [`Request`].
@@ -126,6 +133,8 @@ pub enum Response<R: Runtime> {
     NotLeader(Option<String>),
     /// The node cannot answer: it is stopping or has failed.
     Unavailable(String),
+    /// To a rebuild: the id that the node leaves behind.
+    Rebuilding(Result<NodeId, MembershipError>),
 }
 
 /// What a read must see, so that it comes after every write acknowledged before it was asked.

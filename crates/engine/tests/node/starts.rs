@@ -24,8 +24,10 @@ async fn data_without_an_identity_or_with_a_damaged_state_are_refused_with_advic
         drop(std::fs::remove_file(home.join(format!("state.db{suffix}"))));
     }
     std::fs::write(home.join("state.db"), vec![7; 64 * 1024]).unwrap();
-    let refused = refusal("n1", dir.path(), None).await.to_string();
-    assert!(refused.ends_with("join the node anew"), "{refused}");
+    let refused = refusal("n1", dir.path(), None).await;
+    assert!(refused.is_damage(), "{refused}");
+    let said = refused.to_string();
+    assert!(said.ends_with("join anew at its next start"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

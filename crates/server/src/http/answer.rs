@@ -39,6 +39,14 @@ impl<T> Answer<T> {
         }
     }
 
+    /// 202 with a body.
+    pub fn accepted(position: Position, body: T) -> Self {
+        Answer {
+            status: StatusCode::ACCEPTED,
+            ..Answer::ok(position, body)
+        }
+    }
+
     /// Where what was made can be found.
     pub fn at(mut self, location: String) -> Self {
         self.location = Some(location);

@@ -20,11 +20,12 @@ use crate::problem;
 
 /// Changes that no `Idempotency-Key` is for: what they answer is a secret that is stored nowhere,
 /// or they change the node that is asked, or the cluster, and not what is in its log.
-const WITHOUT_KEY: [&str; 6] = [
+const WITHOUT_KEY: [&str; 7] = [
     "post /v1/sessions",
     "post /v1/feed",
     "post /v1/cluster/token",
     "delete /v1/cluster/nodes/{name}",
+    "post /v1/cluster/nodes/{name}/rebuild",
     "post /v1/drills",
     "delete /v1/drills/current",
 ];

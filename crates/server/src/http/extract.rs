@@ -121,6 +121,7 @@ impl Content for types::Hide {}
 impl Content for types::Mark {}
 impl Content for types::NewPoll {}
 impl Content for types::NewDrill {}
+impl Content for types::Rebuild {}
 
 impl Content for types::CastBallot {
     const SIGNED_IN: bool = false;

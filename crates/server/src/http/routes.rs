@@ -75,6 +75,7 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(cluster::elections))
         .routes(routes!(cluster::token))
         .routes(routes!(cluster::remove_node))
+        .routes(routes!(cluster::rebuild_node))
         .routes(routes!(drills::list, drills::begin))
         .routes(routes!(drills::stop))
         .routes(routes!(system::version))

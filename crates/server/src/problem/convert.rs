@@ -186,7 +186,9 @@ impl From<MembershipError> for Trouble {
                 Trouble::new(Kind::NoLeader, detail).retry_after_ms(ELECTION_MS)
             }
             MembershipError::UnknownNode(_) => Trouble::new(Kind::NotFound, detail),
-            MembershipError::Refused(_) => Trouble::new(Kind::MembershipRefused, detail),
+            MembershipError::Refused(_) | MembershipError::Silent(_) => {
+                Trouble::new(Kind::MembershipRefused, detail)
+            }
             MembershipError::TimedOut => {
                 Trouble::new(Kind::OutcomeUnknown, detail).retry_after_ms(ELECTION_MS)
             }

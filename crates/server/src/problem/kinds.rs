@@ -356,8 +356,8 @@ static FACTS: [Facts; 43] = [
         status: 503,
         code: Code::Unavailable,
         title: "The state of this node differs from the others'",
-        advice: "Nothing was done. Ask another node. Whoever runs this one stops it, moves its \
-                 data directory away and joins it anew.",
+        advice: "Nothing was done. Ask another node. An administrator has this one begin anew: \
+                 consorcio cluster rebuild.",
     },
     Facts {
         kind: Kind::Removed,

@@ -33,10 +33,15 @@ pub(crate) fn cluster(
     }
 }
 
+/// A node's id as the API shows it.
+pub(crate) fn id(id: u64) -> String {
+    format!("{id:016x}")
+}
+
 fn node(node: &NodeStatus, Beside { areas, doors }: Beside) -> types::Node {
     types::Node {
         name: node.name.clone(),
-        id: format!("{:016x}", node.id),
+        id: id(node.id),
         role: match node.role {
             Role::Leader => types::NodeRole::Leader,
             Role::Follower => types::NodeRole::Follower,

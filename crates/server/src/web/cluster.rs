@@ -48,6 +48,19 @@ pub(super) async fn remove_node(visit: Visit, form: Form) -> Result<Response, Tr
     }
 }
 
+/// `POST /cluster/nodes/rebuild`
+pub(super) async fn rebuild_node(visit: Visit, form: Form) -> Result<Response, Trouble> {
+    let me = visit.app.administrator(&visit.caller).await?;
+    let name = form.fields.text("name")?.unwrap_or_default();
+    match visit.app.engine.rebuild_node(name, false).await {
+        Ok(_) => Ok(moved(&visit.app, "/cluster", &me.position)),
+        Err(error) => {
+            let trouble = Trouble::from(error);
+            Ok(page(&visit, trouble.status(), &me, None, Some(&trouble)))
+        }
+    }
+}
+
 fn page(
     visit: &Visit,
     status: StatusCode,
@@ -162,7 +175,10 @@ fn node_card(visit: &Visit, cluster: &ClusterStatus, node: &NodeStatus, admin: b
                 dt { "HTTP" }
                 dd { a href=(node.http) { (node.http) } }
             }
-            @if admin && *node.name != *cluster.node { (remove_form(visit, &node.name)) }
+            @if admin && *node.name != *cluster.node {
+                @if node.differs { (rebuild_form(visit, &node.name)) }
+                (remove_form(visit, &node.name))
+            }
         }
     }
 }
@@ -215,6 +231,22 @@ fn remove_form(visit: &Visit, name: &str) -> Markup {
             input type="hidden" name="name" value=(name);
             button class="plain" data-ask=(sure) id={ "remove-" (name) } {
                 (visit.t("Quitar", "Remove")) " " (name)
+            }
+        }
+    }
+}
+
+/// Only for a node whose data are known to be wrong: to others it would do no good.
+fn rebuild_form(visit: &Visit, name: &str) -> Markup {
+    let sure = visit.t(
+        "¿Apartar los datos de este nodo y unirlo de nuevo?",
+        "Put this node's data away and join it anew?",
+    );
+    html! {
+        form method="post" action="/cluster/nodes/rebuild" {
+            input type="hidden" name="name" value=(name);
+            button data-ask=(sure) id={ "rebuild-" (name) } {
+                (visit.t("Rehacer", "Rebuild")) " " (name)
             }
         }
     }

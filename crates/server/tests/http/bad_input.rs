@@ -295,6 +295,7 @@ async fn without_a_session_nothing_of_the_news_is_shown_or_done() {
         ("DELETE", "/v1/keys/k"),
         ("POST", "/v1/cluster/token"),
         ("DELETE", "/v1/cluster/nodes/n1"),
+        ("POST", "/v1/cluster/nodes/n1/rebuild"),
     ];
     for (method, path) in asks {
         eprintln!("{method} {path}");

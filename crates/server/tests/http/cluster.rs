@@ -82,6 +82,45 @@ async fn only_administrators_get_the_token_and_remove_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn only_administrators_have_a_node_begin_anew_and_only_where_it_can_come_back() {
+    let sites = three().await;
+    let (ana, admin) = (sites[0].member("ana").await, sites[0].admin().await);
+    let rebuild = async |name: &str, token: &str, body: serde_json::Value| {
+        let path = format!("/v1/cluster/nodes/{name}/rebuild");
+        sites[0].post(&path, Some(token), &body).await
+    };
+    let member = rebuild("n2", &ana, json!({})).await;
+    member.is_problem(403, "forbidden");
+    let unknown = rebuild("n9", &admin, json!({})).await;
+    unknown.is_problem(404, "not-found");
+    let wrong = rebuild("n2", &admin, json!({ "sure": true })).await;
+    wrong.is_problem(422, "invalid");
+    // One after the other: the second would take the majority with it.
+    let begun = rebuild("n2", &admin, json!({})).await;
+    assert_eq!(begun.status, 202, "{}", begun.text());
+    assert_eq!(begun.json()["name"], "n2");
+    let again = rebuild("n2", &admin, json!({})).await;
+    again.is_problem(409, "membership-refused");
+    let second = rebuild("n3", &admin, json!({})).await;
+    second.is_problem(409, "membership-refused");
+    assert!(second.text().contains("2 are needed"), "{}", second.text());
+    for site in sites {
+        site.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_nobody_could_take_in_again_does_not_begin_anew() {
+    let site = Site::start().await;
+    let admin = site.admin().await;
+    let path = "/v1/cluster/nodes/n1/rebuild";
+    let sure = json!({ "confirmed": true });
+    let alone = site.post(path, Some(&admin), &sure);
+    alone.await.is_problem(409, "membership-refused");
+    site.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_node_serves_every_client_at_once() {
     let sites = three().await;
     let area = sites[0].area("Obras").await;

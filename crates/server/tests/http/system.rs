@@ -121,6 +121,7 @@ const ROUTES: &str = "
     GET /v1/cluster/elections
     POST /v1/cluster/token
     DELETE /v1/cluster/nodes/{name}
+    POST /v1/cluster/nodes/{name}/rebuild
     GET POST /v1/drills
     DELETE /v1/drills/current
     GET /v1/version
@@ -216,6 +217,7 @@ async fn the_document_offers_a_request_id_where_it_is_used() {
         "/v1/sessions",
         "/v1/feed",
         "/v1/cluster/token",
+        "/v1/cluster/nodes/{name}/rebuild",
         "/v1/drills",
     ] {
         assert!(!offers("post", path), "{path}");

@@ -369,9 +369,12 @@ async fn administrators_look_after_areas_members_and_nodes() {
     is_a_good_page(&last, "es");
     let token = admin.post("/cluster/token", "").await;
     assert!(token.text().contains("consorcio://"), "{}", token.text());
-    let gone = admin.post("/cluster/nodes/remove", "name=n9").await;
-    assert_eq!(gone.status, 404);
-    is_a_good_page(&gone, "es");
+    for what in ["remove", "rebuild"] {
+        let path = format!("/cluster/nodes/{what}");
+        let gone = admin.post(&path, "name=n9").await;
+        assert_eq!(gone.status, 404);
+        is_a_good_page(&gone, "es");
+    }
     assert_eq!(admin.post("/areas/1/remove", "").await.status, 303);
     assert_eq!(admin.get("/areas/1").await.status, 404);
     site.stop().await;

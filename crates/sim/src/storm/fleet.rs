@@ -276,7 +276,12 @@ impl Storming {
                 Some(Err(MembershipError::Refused(reason))) => {
                     return self.book.say(format!("{node} stays: {reason}"));
                 }
-                Some(Err(MembershipError::NoLeader | MembershipError::TimedOut)) | None => {
+                Some(Err(
+                    MembershipError::NoLeader
+                    | MembershipError::TimedOut
+                    | MembershipError::Silent(_),
+                ))
+                | None => {
                     lock(&self.fleet).doubtful.insert(node);
                 }
             }

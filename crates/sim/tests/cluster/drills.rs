@@ -71,6 +71,67 @@ fn one_cut_link_and_slow_ones_stop_no_majority() {
     }
 }
 
+/// How long each cut lasts, and the time after it: shorter than a follower's patience, about as
+/// long as an election, and longer than that.
+const FLAPS_MS: [u64; 3] = [200, 600, 1_500];
+
+/// Cuts one node off again and again while clients write through another; the longest time that
+/// one of them waited for its acknowledgement.
+async fn longest_wait(cluster: &Cluster, flapping: NodeId, through: NodeId) -> Duration {
+    let running = cluster.running(flapping).expect("it runs");
+    let (mut longest, mut number) = (Duration::ZERO, 0);
+    for flap in FLAPS_MS.into_iter().cycle().take(6) {
+        for cut in [true, false] {
+            match cut {
+                true => running.harm_links(Harm::Cut, &[]).expect("all peers"),
+                false => running.heal_links(),
+            }
+            let until = cluster.sim.elapsed() + Duration::from_millis(flap);
+            while cluster.sim.elapsed() < until {
+                number += 1;
+                let asked = cluster.sim.elapsed();
+                write(cluster, through, &format!("flap {number}")).await;
+                longest = longest.max(cluster.sim.elapsed() - asked);
+                cluster.sim.sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    longest
+}
+
+#[test]
+fn a_flapping_follower_deposes_nobody_and_keeps_nobody_waiting() {
+    for seed in 0..5 {
+        World::new(seed, 3).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let leader = cluster.leader().await;
+            let followers = others(&cluster, leader);
+            let term = || cluster.running(leader).expect("it runs").status().term;
+            let before = term();
+            let longest = longest_wait(&cluster, followers[0], followers[1]).await;
+            eprintln!("seed {seed}, a follower that flaps: at most {longest:?}");
+            assert_eq!(term(), before, "nobody stood for election");
+            assert!(longest < Duration::from_millis(200), "{longest:?}");
+            cluster.until_equal().await;
+        });
+    }
+}
+
+#[test]
+fn a_flapping_leader_keeps_the_majority_waiting_for_an_election_at_most() {
+    for seed in 0..5 {
+        World::new(seed, 3).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let leader = cluster.leader().await;
+            let through = others(&cluster, leader)[0];
+            let longest = longest_wait(&cluster, leader, through).await;
+            eprintln!("seed {seed}, a leader that flaps: at most {longest:?}");
+            assert!(longest < Duration::from_secs(2), "{longest:?}");
+            cluster.until_equal().await;
+        });
+    }
+}
+
 #[test]
 fn a_slow_link_that_is_healed_is_fast_at_once() {
     World::new(3, 3).run(|sim| async move {

@@ -1,6 +1,7 @@
 //! `consorcio cluster`: the nodes.
 
 mod elections;
+pub mod rebuild;
 mod status;
 
 use std::path::{Path, PathBuf};
@@ -17,6 +18,9 @@ Examples:
   consorcio cluster elections --limit 10       who led when, who voted for whom, and why
   consorcio cluster token                      what another machine needs to join (administrators)
   consorcio cluster remove n3                  take a node out for good (administrators)
+  consorcio cluster rebuild n3                 n3 puts its data away and joins anew: what to do when
+                                               its state differs (administrators)
+  consorcio cluster rebuild --data data/n3     the same for a node that does not start
   consorcio cluster recover --force --data data/n1
                                                start over from one survivor when most are lost";
 
@@ -78,6 +82,18 @@ enum Ask {
         /// The node's name
         name: String,
     },
+    /// Have a node put its data away and join anew, because they are wrong or damaged
+    /// (administrators)
+    ///
+    /// The node gets everything from the others, under another id, and takes its own place once it
+    /// has caught up. What it had is kept in its data directory as `put-away-…` until the next
+    /// time; nothing reads it, so it may be deleted. Refused if the voters that are left cannot
+    /// take it in again.
+    ///
+    /// A node that runs is asked by its name, through any other. For one that does not start, say
+    /// its data directory on its own machine; it begins anew at its next start, with `up` by
+    /// itself.
+    Rebuild(rebuild::Args),
 }
 
 /// Runs the command.
@@ -92,6 +108,7 @@ pub fn run(args: Args) -> Outcome {
             }
             Ask::Token => token(session).await,
             Ask::Remove { name } => remove(session, &name).await,
+            Ask::Rebuild(args) => rebuild::run(session, &args).await,
         }),
     }
 }

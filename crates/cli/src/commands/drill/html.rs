@@ -85,7 +85,8 @@ fn chart(report: &Report) -> Markup {
         svg viewBox="0 0 900 190" role="img" aria-label="Writes acknowledged in each second" {
             @for line in report.faults.iter().filter(|f| f.outcome == Effect::Installed) {
                 @let x = x_of(line.at_ms);
-                @let wide = (f64::from(line.seconds) * each).min(width - x).max(2.0);
+                @let lasted_ms = line.back_after_ms.unwrap_or(u64::from(line.seconds) * 1_000);
+                @let wide = x_of(lasted_ms).min(width - x).max(2.0);
                 rect x=(x) y="0" width=(wide) height=(height) fill="#d9822b" fill-opacity="0.25" {
                     title { (text::fault(line)) }
                 }

@@ -7,6 +7,7 @@
 //!                              └─▶ report ──▶ text, JSON, HTML; its hash goes into a journal
 //! ```
 
+mod absent;
 mod count;
 mod html;
 mod ledger;
@@ -36,6 +37,8 @@ Examples:
   consorcio drill run play-dead --on leader       alive, but nobody of the cluster hears it
   consorcio drill run partition --on n1 --peers n3
   consorcio drill run slow-disk --on all --delay-ms 50
+  consorcio drill run wipe --on follower          its data are gone, and it comes back empty
+  consorcio drill run corrupt --on n3             a byte of its log is flipped: it must notice
   consorcio drill run --schedule class.toml --report class.html
   consorcio drill show                            what fails now, and what has failed
   consorcio drill stop                            nothing fails on purpose any more
@@ -44,7 +47,7 @@ A schedule is a file of steps; times are seconds from the start of the load:
   [[step]]
   at = 2.0
   fault = \"kill\"          # kill, pause, play-dead, partition, slow-link, slow-disk, full-disk,
-  on = \"leader\"           # clock-skew; on leader, follower, random, all or a node's name
+  on = \"leader\"           # clock-skew, wipe, corrupt; on leader, follower, random, all or a name
   seconds = 5
 
 Only administrators, and only where nodes were started with --allow-drills (`up --demo` does). The
@@ -89,7 +92,7 @@ struct Run {
     #[arg(long, default_value = "leader", value_name = "NODE")]
     on: Target,
 
-    /// How long it fails; the cluster itself ends it then
+    /// How long it fails; the cluster itself ends it then. Kill, wipe and corrupt take no time
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=120))]
     seconds: u32,
 
@@ -147,6 +150,10 @@ fn meaning(fault: DrillFault) -> &'static str {
         DrillFault::SlowDisk => "Its disk syncs more slowly",
         DrillFault::FullDisk => "Its log finds no room on the disk",
         DrillFault::ClockSkew => "Its clock is wrong",
+        DrillFault::Wipe => "It loses its data at once, and joins anew; they are put away",
+        DrillFault::Corrupt => {
+            "A byte of its log is flipped, which it must notice at its next start"
+        }
     }
 }
 

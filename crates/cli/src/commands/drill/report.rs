@@ -52,6 +52,19 @@ pub struct FaultLine {
     /// Why it was skipped, or why nobody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The id that the node left behind, if it began anew because of this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<String>,
+    /// After how long it was back, and voted under another id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_after_ms: Option<u64>,
+}
+
+impl FaultLine {
+    /// True if its node was to begin anew, and did not.
+    pub fn is_without_return(&self) -> bool {
+        self.fault.rebuilds() && self.outcome == Effect::Installed && self.back_after_ms.is_none()
+    }
 }
 
 /// Whether a fault happened.
@@ -154,6 +167,15 @@ impl Report {
                 told(&counted.out_of_order, "stand in another order");
             }
         }
+        for FaultLine { node, fault, .. } in self.faults.iter().filter(|l| l.is_without_return()) {
+            failures.push(match fault {
+                DrillFault::Corrupt => format!(
+                    "{node} did not come back under another id: it has not noticed the damage, or \
+                     could not join"
+                ),
+                _ => format!("{node} did not come back under another id"),
+            });
+        }
         let read = |line: &NodeLine| line.services.iter().any(|(_, counted)| counted.is_some());
         if !self.nodes.iter().any(read) {
             failures.push("no node could be read afterwards".to_owned());
@@ -191,6 +213,8 @@ mod tests {
                 seconds: 5,
                 outcome: Effect::Installed,
                 reason: None,
+                leaves: None,
+                back_after_ms: None,
             }],
             elections: vec![],
             services: vec![ServiceLine {
@@ -243,6 +267,25 @@ mod tests {
         silent.services[0].seen.acknowledged = 0;
         silent.judge();
         assert!(!silent.passed, "it proves nothing");
+    }
+
+    #[test]
+    fn a_node_that_has_not_noticed_its_damage_fails_the_drill() {
+        let well = Counted {
+            present: 3,
+            ..Counted::default()
+        };
+        let mut noticed = report(Some(well));
+        noticed.faults[0].fault = DrillFault::Corrupt;
+        let mut unnoticed = noticed.clone();
+        noticed.faults[0].back_after_ms = Some(2_345);
+        noticed.judge();
+        assert!(noticed.passed);
+        let said = text::fault(&noticed.faults[0]);
+        assert_eq!(said, "corrupt at n1; back under another id after 2.3 s");
+        unnoticed.judge();
+        assert!(!unnoticed.passed);
+        assert!(unnoticed.failures[0].contains("has not noticed the damage"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::absent::{Absent, id_of};
 use super::count;
 use super::ledger::{Counted, Fate, Ledger};
 use super::load::{self, Places, Service, since};
@@ -161,15 +162,18 @@ impl Course<'_> {
     /// fails, at once.
     async fn run(&self, session: &Session) -> Outcome<(Vec<FaultLine>, Vec<String>)> {
         let (mut faults, mut remarks) = (Vec::new(), Vec::new());
+        let mut absent = Absent::default();
         let course = async {
             for step in &self.schedule.steps {
                 self.wait_until(step.at).await;
                 for line in self.begin(step).await? {
                     session.out.say(super::text::fault(&line))?;
+                    absent.watch(self.client, self.start, faults.len(), &line, RECOVERY_MAX);
                     faults.push(line);
                 }
             }
             self.wait_until(self.schedule.ends_at()).await;
+            absent.all_back(&mut faults).await;
             if let Some(late) = self.whole_again().await {
                 remarks.push(late);
             }
@@ -220,6 +224,8 @@ impl Course<'_> {
                 seconds: new.seconds,
                 outcome,
                 reason,
+                leaves: id_of(&cluster, &node.name).filter(|_| step.fault.rebuilds()),
+                back_after_ms: None,
             });
         }
         Ok(lines)

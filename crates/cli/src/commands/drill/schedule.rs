@@ -15,7 +15,7 @@ pub const FIRST_AT: f64 = 2.0;
 /// A lesson, not a day.
 const AT_MAX: f64 = 3_600.0;
 
-/// Seconds after which the others miss a node that was killed, unless it is back.
+/// Seconds after which the others miss a node whose process ended, unless it is back.
 const MISSED_AFTER: u32 = 3;
 
 const STEPS_MAX: usize = 200;
@@ -114,9 +114,9 @@ impl Schedule {
     /// When the last fault is over, in seconds from the start of the load.
     pub fn ends_at(&self) -> f64 {
         let ends = self.steps.iter().map(|step| {
-            let lasts = match step.fault {
-                DrillFault::Kill => MISSED_AFTER,
-                _ => step.seconds,
+            let lasts = match step.fault.is_a_blow() {
+                true => MISSED_AFTER,
+                false => step.seconds,
             };
             step.at + f64::from(lasts)
         });

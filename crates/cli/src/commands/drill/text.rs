@@ -37,9 +37,10 @@ pub fn fault(line: &FaultLine) -> String {
         ..
     } = line;
     let name = fault.name();
-    let lasted = match *fault {
-        api::types::DrillFault::Kill => String::new(),
-        _ => format!(", for {seconds} s"),
+    let lasted = match line.back_after_ms {
+        Some(ms) => format!("; back under another id after {} s", self::seconds(ms)),
+        None if fault.is_a_blow() => String::new(),
+        None => format!(", for {seconds} s"),
     };
     let reason = line.reason.as_deref().unwrap_or_default();
     match line.outcome {

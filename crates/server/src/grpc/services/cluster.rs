@@ -9,6 +9,7 @@ use crate::app::{App, Caller};
 use crate::grpc::answer::{Answer, service};
 use crate::grpc::render::{cluster, news};
 use crate::problem::Trouble;
+use crate::render::cluster::id;
 
 service!(Cluster {
     get_cluster: v1::GetClusterRequest => v1::GetClusterResponse;
@@ -16,6 +17,7 @@ service!(Cluster {
     route_area: v1::RouteAreaRequest => v1::RouteAreaResponse;
     get_join_token: v1::GetJoinTokenRequest => v1::GetJoinTokenResponse;
     remove_node: v1::RemoveNodeRequest => v1::RemoveNodeResponse;
+    rebuild_node: v1::RebuildNodeRequest => v1::RebuildNodeResponse;
     get_version: v1::GetVersionRequest => v1::GetVersionResponse;
 });
 
@@ -75,6 +77,17 @@ async fn remove_node(
     app.administrator(caller).await?;
     app.engine.remove_node(&ask.name).await?;
     Ok(Answer::of_node(v1::RemoveNodeResponse {}))
+}
+
+async fn rebuild_node(
+    app: &App,
+    caller: &Caller,
+    ask: v1::RebuildNodeRequest,
+) -> Result<Answer<v1::RebuildNodeResponse>, Trouble> {
+    app.administrator(caller).await?;
+    let left = app.engine.rebuild_node(&ask.name, ask.confirmed).await?;
+    let leaves = id(left);
+    Ok(Answer::of_node(v1::RebuildNodeResponse { leaves }))
 }
 
 async fn get_version(

@@ -1,6 +1,6 @@
 //! The cluster, and which of its nodes to ask.
 
-use api::types::{Cluster, Elections, JoinToken, Route, RouteNode};
+use api::types::{Cluster, Elections, JoinToken, Rebuild, Rebuilding, Route, RouteNode};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use domain::news::queries::{AreaRef, GetArea};
@@ -8,6 +8,7 @@ use engine::{Role, Served};
 use http::StatusCode;
 
 use crate::app::{App, Caller};
+use crate::http::extract::Input;
 use crate::http::{Answer, AreaPath};
 use crate::problem::Trouble;
 use crate::render;
@@ -105,6 +106,25 @@ pub(super) async fn remove_node(
     app.administrator(&caller).await?;
     app.engine.remove_node(&name).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Have a node begin anew
+///
+/// Administrators only; any node may be asked. It puts its data away, joins under another id and
+/// takes its own place once it has caught up: what to do with a node whose state differs. Refused
+/// if too few voters answer without it, unless `confirmed`.
+#[utoipa::path(post, path = "/v1/cluster/nodes/{name}/rebuild", tag = "cluster",
+    params(("name" = String, Path, description = "The node's name")), request_body = Rebuild,
+    responses((status = 202, body = Rebuilding)))]
+pub(super) async fn rebuild_node(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Input { caller, body }: Input<Rebuild>,
+) -> Result<Answer<Rebuilding>, Trouble> {
+    let position = app.administrator(&caller).await?.position;
+    let left = app.engine.rebuild_node(&name, body.confirmed).await?;
+    let leaves = render::cluster::id(left);
+    Ok(Answer::accepted(position, Rebuilding { name, leaves }))
 }
 
 impl App {

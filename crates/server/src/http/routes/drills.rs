@@ -45,7 +45,7 @@ pub(super) async fn begin(
         let detail = "the settings of this node do not allow drills (`serve --allow-drills`)";
         return Err(Trouble::new(Kind::DrillsNotAllowed, detail));
     }
-    let drill = app.drills.begin(&app.engine, &body)?;
+    let drill = app.drills.begin(&app.engine, &body).await?;
     Ok(Answer::created(position, drill))
 }
 
