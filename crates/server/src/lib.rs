@@ -19,6 +19,7 @@ mod config;
 mod door;
 mod drills;
 mod events;
+mod files;
 mod first;
 mod grpc;
 mod headers;

@@ -13,6 +13,7 @@ mod drills;
 mod elections;
 mod faults;
 mod field;
+mod files;
 mod full_disk;
 mod grpc;
 mod harness;

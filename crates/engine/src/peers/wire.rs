@@ -13,12 +13,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{MembershipError, WriteError};
+use crate::chunks::{Chunk, ChunkError, ChunkHash, Look};
 use crate::elections::Election;
 use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 
 /// Version of everything in this file. Nodes of different versions do not talk.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +43,8 @@ pub struct Hello {
 pub enum Purpose {
     /// Requests and responses, many at a time: see [`Request`].
     Calls,
+    /// The same about chunks, a few at a time: they must not stand before a vote or a check.
+    Chunks,
     /// A stream of append requests, answered in order.
     Append,
     /// One snapshot.
@@ -98,6 +101,12 @@ pub enum Request<R: Runtime> {
     Remove(String),
     /// Asks for the elections that the node remembers.
     Elections,
+    /// A chunk to store.
+    PutChunk(Chunk),
+    /// Asks for a chunk.
+    GetChunk(ChunkHash),
+    /// Asks which of these chunks the node does not have.
+    LacksChunks(Vec<ChunkHash>, Look),
 }
 
 /// The answer to a [`Request`].
@@ -126,6 +135,12 @@ pub enum Response<R: Runtime> {
     NotLeader(Option<String>),
     /// The node cannot answer: it is stopping or has failed.
     Unavailable(String),
+    /// To a chunk to store: whether it is durable.
+    PutChunk(Result<(), ChunkError>),
+    /// To a question for a chunk: its bytes, if the node has it.
+    GetChunk(Result<Option<Bytes>, ChunkError>),
+    /// The chunks that the node does not have.
+    LacksChunks(Result<Vec<ChunkHash>, ChunkError>),
 }
 
 /// What a read must see, so that it comes after every write acknowledged before it was asked.

@@ -48,6 +48,27 @@ fn what(topic: Topic) -> What {
             author,
         }),
         Topic::PollClosed { poll, question } => What::PollClosed(v1::PollClosed { poll, question }),
+        Topic::FilePut {
+            file,
+            name,
+            by,
+            area,
+            size_bytes,
+            root,
+            replaced,
+        } => What::FilePut(v1::FilePut {
+            file,
+            name,
+            by,
+            area,
+            size_bytes,
+            root: root.to_vec().into(),
+            replaced,
+        }),
+        Topic::FileRenamed { file, before, name } => {
+            What::FileRenamed(v1::FileRenamed { file, before, name })
+        }
+        Topic::FileRemoved { file, name } => What::FileRemoved(v1::FileRemoved { file, name }),
         Topic::LotteryOpened {
             lottery,
             name,
