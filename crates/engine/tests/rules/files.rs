@@ -5,7 +5,7 @@ use domain::files::queries::{GetUsage, Usage};
 use domain::files::{
     BYTES_PER_OWNER_MAX, Condition, FileName, HASH_BYTES, NewFile, SIZE_MAX_BYTES, chunks_of,
 };
-use domain::{Action, Actor, Outcome, Proposal, Rejection};
+use domain::{Action, Actor, Outcome, Proposal, Query, Rejection};
 
 use crate::world::World;
 
@@ -57,7 +57,7 @@ fn a_member_has_at_most_so_many_bytes_and_replacing_makes_room() {
     put(&mut world, "nothing", 0).result.unwrap();
     put(&mut world, "1", 5).result.unwrap();
     put(&mut world, "this", 1).result.unwrap();
-    let (own, all) = world.ask(&GetUsage { viewer: ANA });
+    let (own, all) = GetUsage { viewer: ANA }.run(&mut world.sql()).unwrap();
     assert_eq!(own, all);
     let size_bytes = BYTES_PER_OWNER_MAX - SIZE_MAX_BYTES + 6;
     let files = full + 3;

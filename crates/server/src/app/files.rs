@@ -30,6 +30,8 @@ pub(crate) struct PutFile {
     pub condition: Condition,
     /// How long it is said to be.
     pub announced: Option<u64>,
+    /// Whether its bytes come only when they are asked for (`Expect: 100-continue`).
+    pub is_waiting: bool,
     /// What its root must be.
     pub root: Option<[u8; 32]>,
 }
@@ -67,8 +69,10 @@ impl App {
         };
         let _turn = match admitted.await {
             Ok(turn) => turn,
+            // One that waits to be told to go on is told why not instead.
+            Err(trouble) if put.is_waiting => return Err(trouble),
             Err(trouble) => {
-                files::drain(self, body).await;
+                files::drain(self, body, put.announced).await;
                 return Err(trouble);
             }
         };

@@ -1,5 +1,7 @@
 //! Taking a file in.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use bytes::{BufMut, BytesMut};
 use domain::files::{HASH_BYTES, SIZE_MAX_BYTES};
@@ -16,6 +18,9 @@ const UNDER_WAY_MAX: usize = 3;
 /// Of a body that is refused at once, this much is still read, so that the client gets to see the
 /// answer instead of a broken connection.
 const DRAIN_MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// … for so long.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A file whose chunks are stored, and that has no entry yet.
 #[derive(Debug)]
@@ -50,15 +55,23 @@ pub(crate) async fn store(
     }
 }
 
-/// Reads what is left of a body whose request is refused, so that the client hears why.
-pub(crate) async fn drain(app: &App, mut body: Body) {
-    let mut left = DRAIN_MAX_BYTES;
-    while let Ok(Some(bytes)) = next(app, &mut body).await {
-        match left.checked_sub(bytes.len()) {
-            Some(rest) => left = rest,
-            None => return,
-        }
+/// Reads what is left of a body whose request is refused, so that the client hears why; nothing if
+/// it is too long for that anyway.
+pub(crate) async fn drain(app: &App, mut body: Body, announced: Option<u64>) {
+    if announced.is_some_and(|bytes| bytes > DRAIN_MAX_BYTES as u64) {
+        return;
     }
+    let mut left = DRAIN_MAX_BYTES;
+    let draining = async {
+        while let Ok(Some(bytes)) = next(app, &mut body).await {
+            match left.checked_sub(bytes.len()) {
+                Some(rest) => left = rest,
+                None => return,
+            }
+        }
+    };
+    // Whoever is slower than that hears of it by a broken connection.
+    let _ = tokio::time::timeout(DRAIN_TIMEOUT, draining).await;
 }
 
 /// The next bytes of a body, or `None` at its end.

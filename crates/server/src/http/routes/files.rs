@@ -19,7 +19,7 @@ use domain::files::{
 use domain::names::key_of;
 use domain::{Action, Reply};
 use engine::Served;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use http::{HeaderMap, Method, StatusCode};
 
 use self::headers::{described, etag, wanted};
@@ -175,6 +175,7 @@ async fn to_put(
         copies: copies.map_or(COPIES_DEFAULT, |copies| copies as u32),
         condition: condition(headers)?,
         announced: announced.transpose()?,
+        is_waiting: headers.contains_key(EXPECT),
         root: root.transpose()?.map(|Hex32(root)| root),
     })
 }

@@ -13,7 +13,7 @@ use crate::problem::{Kind, Trouble, bad_name};
 pub(crate) const FILE_PATH: &str = "/v1/files/{name}";
 
 /// `{name}`: one segment, percent-encoded, its slashes too.
-pub(super) struct FilePath(pub FileName);
+pub(in crate::http::routes) struct FilePath(pub FileName);
 
 impl<S: Sync> FromRequestParts<S> for FilePath {
     type Rejection = Trouble;
