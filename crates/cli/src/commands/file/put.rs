@@ -33,11 +33,11 @@ pub struct Put {
     #[arg(long = "type", value_name = "MEDIA-TYPE")]
     media_type: Option<String>,
     /// Refuse to replace a file of that name
-    #[arg(long, conflicts_with = "version")]
+    #[arg(long, conflicts_with = "only")]
     new: bool,
     /// Replace only this version: the BLAKE3 that `file info` shows
     #[arg(long = "if", value_name = "BLAKE3")]
-    version: Option<Hex32>,
+    only: Option<Hex32>,
 }
 
 /// Puts the file.
@@ -58,9 +58,9 @@ pub async fn run(session: &mut Session, args: Put) -> Outcome {
         area: args.area,
         tags: args.tags,
         copies: args.copies,
-        if_there: match (args.new, args.version) {
+        if_there: match (args.new, args.only) {
             (true, _) => IfThere::Refuse,
-            (false, Some(version)) => IfThere::Only(version),
+            (false, Some(root)) => IfThere::Only(root),
             (false, None) => IfThere::Replace,
         },
         root: None,
