@@ -1,7 +1,7 @@
 //! The bytes of files, in and out: a chunk at a time, never a whole file.
 //!
 //! ```text
-//!   body ─▶ mebibytes ─▶ engine: store_chunk, a few at once ─▶ the entry, if all that came is whole
+//!   body ─▶ mebibytes ─▶ engine: store_chunk, a few at once ─▶ the entry, if all of it is whole
 //!   hashes of the entry ─▶ engine: fetch_chunk, one ahead ─▶ body
 //! ```
 //!

@@ -1,5 +1,5 @@
-//! A large file into three nodes and out of them, beside what `cp` and `sync` make of it on the same
-//! disk; and many small files.
+//! A large file into three nodes and out of them, beside what `cp` and `sync` make of it on the
+//! same disk; and many small files.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -5,8 +5,8 @@
 //!   chunks/00 … chunks/ff by the first byte of the hash: no directory grows long
 //! ```
 //!
-//! Before it is renamed a chunk does not count, so a crash leaves nothing half stored; what it leaves
-//! in `tmp` is removed at the next start. Directories are made when they are needed.
+//! Before it is renamed a chunk does not count, so a crash leaves nothing half stored; what it
+//! leaves in `tmp` is removed at the next start. Directories are made when they are needed.
 
 use std::io;
 use std::path::{Path, PathBuf};

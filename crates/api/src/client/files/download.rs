@@ -51,8 +51,8 @@ impl Client {
 }
 
 impl FileReader {
-    /// The next bytes, or `None` at the end. A lost node is replaced by another, which goes on where
-    /// the last one broke off. A version that was replaced meanwhile is refused.
+    /// The next bytes, or `None` at the end. A lost node is replaced by another, which goes on
+    /// where the last one broke off. A version that was replaced meanwhile is refused.
     pub async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         while self.offset < self.about.size_bytes.cast_unsigned() {
             if self.open.is_none() {

@@ -1,8 +1,8 @@
 //! `consorcio file get`.
 //!
-//! What arrives is written beside the file that is to be, to one whose name has the beginning of the
-//! version's BLAKE3: another try goes on from there, and another version begins anew. It takes its
-//! name once all of it is there and has the right BLAKE3.
+//! What arrives is written beside the file that is to be, to one whose name has the beginning of
+//! the version's BLAKE3: another try goes on from there, and another version begins anew. It takes
+//! its name once all of it is there and has the right BLAKE3.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
