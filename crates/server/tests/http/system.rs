@@ -179,7 +179,11 @@ const WITHOUT_BODY: [&str; 6] = [
 ];
 
 /// The changes that take bytes as they are.
-const RAW_BODY: [&str; 2] = ["put /v1/keys/{key}", "post /v1/journals/{name}"];
+const RAW_BODY: [&str; 3] = [
+    "put /v1/keys/{key}",
+    "post /v1/journals/{name}",
+    "put /v1/files/{name}",
+];
 
 /// A change says what it takes: the schema of a JSON object that is in the document.
 fn check_body(route: &str, operation: &Value, document: &Value) {
