@@ -97,6 +97,11 @@ const ROUTES: &str = "
     GET /feeds/{token}/all.atom
     GET /feeds/{token}/areas/{file}
     GET PUT DELETE /v1/keys/{key}
+    GET /v1/files
+    GET PUT DELETE PATCH /v1/files/{name}
+    GET /v1/files/{name}/info
+    GET /v1/files/{name}/chunks
+    GET /v1/usage/files
     GET /v1/journals
     GET POST /v1/journals/{name}
     GET /v1/journals/{name}/{index}
