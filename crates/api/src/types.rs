@@ -46,6 +46,14 @@
 //! | `POST /v1/journals/{name}` | raw bytes | 201 [`JournalAppended`] |
 //! | `GET /v1/journals/{name}/{index}` | | [`JournalEntryShown`] |
 //! | `POST /v1/journals/{name}/trim` | [`JournalTrim`] | [`JournalTrimmed`] |
+//! | `GET /v1/files?match=&tag=&owner=&before=&limit=` | | [`Files`] |
+//! | `PUT /v1/files/{name}?private=&area=&tag=&copies=` | raw bytes | 201 or 200 [`FilePut`] |
+//! | `GET /v1/files/{name}?private=` | | raw bytes, or a range of them |
+//! | `DELETE /v1/files/{name}?private=` (its owner, administrators) | | 204 |
+//! | `PATCH /v1/files/{name}?private=` (its owner, administrators) | [`FileRename`] | 204 |
+//! | `GET /v1/files/{name}/info?private=` | | [`File`] |
+//! | `GET /v1/files/{name}/chunks?private=&from=` | | [`FileChunks`] |
+//! | `GET /v1/usage/files` | | [`FilesUsage`] |
 //! | `GET /v1/lotteries?before=&limit=` | | [`Lotteries`] |
 //! | `POST /v1/lotteries` (administrators) | [`NewLottery`] | 201 [`LotteryMade`] |
 //! | `GET /v1/lotteries/{lottery}` | | [`LotteryShown`] |
@@ -77,6 +85,7 @@
 mod accounts;
 mod cluster;
 mod drills;
+mod files;
 mod journals;
 mod lotteries;
 mod news;
@@ -89,6 +98,9 @@ pub use cluster::{
     KeyVersion, Node, NodeRole, Rebuild, Rebuilding, Route, RouteNode, Version,
 };
 pub use drills::{Drill, DrillFault, Drills, NewDrill};
+pub use files::{
+    File, FileChunk, FileChunks, FileLimits, FilePut, FileRename, FileUsage, Files, FilesUsage,
+};
 pub use journals::{
     Journal, JournalAppended, JournalEntry, JournalEntryShown, JournalField, JournalName,
     JournalTrim, JournalTrimmed, Journals,
@@ -128,4 +140,7 @@ pub mod headers {
     pub const IDEMPOTENCY_KEY: &str = "idempotency-key";
     /// `true` on an answer that an earlier request with the same id already got.
     pub const REPLAYED: &str = "idempotency-replayed";
+    /// In a request that puts a file, the BLAKE3 that all its bytes must have, 64 hexadecimal
+    /// digits: others are refused.
+    pub const ROOT: &str = "consorcio-root";
 }

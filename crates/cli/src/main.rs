@@ -16,7 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use commands::{account, area, cluster, drill, journal, kv, lottery, news, poll, ring, simulate};
+use commands::{
+    account, area, cluster, drill, file, journal, kv, lottery, news, poll, ring, simulate,
+};
 use failure::Failure;
 
 const EXAMPLES: &str = "\
@@ -27,6 +29,7 @@ Examples:
   consorcio account login ana               sign in; the password is asked for
   consorcio news list Obras --unread        what is new in an area
   consorcio lottery list                    the lotteries and what they drew
+  consorcio file put acta.pdf               share a file; it is kept on several nodes
   consorcio cluster status --watch          who is alive, who leads
   consorcio drill run kill                  SIGKILL the leader, and prove that nothing is lost
   consorcio ring simulate --fail 0.5        a thousand nodes of a ring, half of them dead
@@ -63,6 +66,7 @@ enum Role {
     Cluster(cluster::Args),
     Drill(drill::Args),
     Kv(kv::Args),
+    File(file::Args),
     Journal(journal::Args),
     Agency(agency::Args),
     Lottery(lottery::Args),
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
         Role::Cluster(args) => cluster::run(args),
         Role::Drill(args) => drill::run(args),
         Role::Kv(args) => kv::run(args),
+        Role::File(args) => file::run(args),
         Role::Journal(args) => journal::run(args),
         Role::Agency(args) => agency::run(args),
         Role::Lottery(args) => lottery::run(args),

@@ -7,6 +7,7 @@ pub use answer::{Rejection, Reply, Right, Thing};
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventId;
+use crate::files::{Condition as FileCondition, FileName, NewFile};
 use crate::lottery::{Bet, Disclosure, Rule};
 use crate::names::{AreaName, Name};
 use crate::polls::NewPoll;
@@ -285,6 +286,32 @@ pub enum Action {
         /// What the head of the list is, and what a front door makes of it: at most
         /// [`crate::polls::lists::ITEMS_MAX`]. At the first that differs it stops.
         items: Vec<ListItem>,
+    },
+    /// Makes a file, or replaces the one of that name (its owner, or an administrator). A front
+    /// door has stored the chunks.
+    PutFile {
+        /// The entry.
+        file: NewFile,
+        /// What must be there before.
+        condition: FileCondition,
+    },
+    /// Gives a file another name, which must be free (its owner, or an administrator).
+    RenameFile {
+        /// Whether the actor's own private one is meant.
+        private: bool,
+        /// Its name.
+        name: FileName,
+        /// Its name from now on.
+        to: FileName,
+    },
+    /// Removes a file (its owner, or an administrator).
+    RemoveFile {
+        /// Whether the actor's own private one is meant.
+        private: bool,
+        /// Its name.
+        name: FileName,
+        /// What must be there.
+        condition: FileCondition,
     },
 }
 

@@ -124,6 +124,39 @@ pub enum Topic {
         /// What was asked.
         question: String,
     },
+    /// A shared file was put. Private files have no events: everybody may follow these.
+    FilePut {
+        /// File id.
+        file: i64,
+        /// Its name.
+        name: String,
+        /// The name of the member who put it.
+        by: String,
+        /// The area it belongs to, if any.
+        area: Option<i64>,
+        /// How long it is.
+        size_bytes: i64,
+        /// BLAKE3 of all its bytes.
+        root: [u8; 32],
+        /// Whether it took the place of an earlier version.
+        replaced: bool,
+    },
+    /// A shared file was given another name.
+    FileRenamed {
+        /// File id.
+        file: i64,
+        /// The name it had.
+        before: String,
+        /// Its name now.
+        name: String,
+    },
+    /// A shared file was removed.
+    FileRemoved {
+        /// File id.
+        file: i64,
+        /// The name it had.
+        name: String,
+    },
 }
 
 impl Topic {
@@ -141,6 +174,9 @@ impl Topic {
             Topic::LotteryDrawn { .. } => "lottery.drawn",
             Topic::PollCreated { .. } => "poll.created",
             Topic::PollClosed { .. } => "poll.closed",
+            Topic::FilePut { .. } => "file.put",
+            Topic::FileRenamed { .. } => "file.renamed",
+            Topic::FileRemoved { .. } => "file.removed",
         }
     }
 
@@ -152,12 +188,15 @@ impl Topic {
             | Topic::AreaRemoved { area, .. }
             | Topic::PostPublished { area, .. }
             | Topic::PostRemoved { area, .. } => Some(area),
+            Topic::FilePut { area, .. } => area,
             Topic::MemberJoined { .. }
             | Topic::LotteryOpened { .. }
             | Topic::LotteryAgencyClosed { .. }
             | Topic::LotteryDrawn { .. }
             | Topic::PollCreated { .. }
-            | Topic::PollClosed { .. } => None,
+            | Topic::PollClosed { .. }
+            | Topic::FileRenamed { .. }
+            | Topic::FileRemoved { .. } => None,
         }
     }
 

@@ -20,6 +20,7 @@ pub mod accounts;
 pub mod command;
 mod context;
 pub mod event;
+pub mod files;
 pub mod lottery;
 pub mod machine;
 pub mod merkle;

@@ -16,6 +16,7 @@ use crate::accounts;
 use crate::command::{Action, Actor, Command, Rejection, Reply};
 use crate::context::{Caller, Context, Place, Recorder, Step, Stop};
 use crate::event::Event;
+use crate::files::manage as files;
 use crate::lottery::commands as lotteries;
 use crate::news::{areas, marks, posts, sweep};
 use crate::outbox;
@@ -410,6 +411,13 @@ fn dispatch(context: &mut Context<'_>, action: &Action) -> Step<Reply> {
         Action::ClosePoll { poll } => manage::close(context, *poll),
         Action::SettlePoll { poll } => manage::settle(context, *poll),
         Action::CountList { poll, items } => lists::count(context, *poll, items),
+        Action::PutFile { file, condition } => files::put(context, file, condition),
+        Action::RenameFile { private, name, to } => files::rename(context, *private, name, to),
+        Action::RemoveFile {
+            private,
+            name,
+            condition,
+        } => files::remove(context, *private, name, condition),
         Action::OpenLottery { .. }
         | Action::StoreBets { .. }
         | Action::CloseAgency { .. }

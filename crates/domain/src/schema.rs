@@ -10,6 +10,7 @@
 //!   lotteries ──< lottery_agencies ──< lottery_winners (written by the draw, many in a row)
 //!        ╲──< lottery_batches (a row for each batch) ──> lottery_blocks (Merkle, 1 for 1,024)
 //!   polls ──< poll_options (with the tally)   ──< poll_voters >── accounts   ──< ballots
+//!   files ──< file_chunks (hashes, many in a row)   ──< file_tags      file_usage (1 an owner)
 //! ```
 //!
 //! Tables whose key is all there is to look for are `WITHOUT ROWID`: one tree instead of two. Posts
@@ -244,5 +245,43 @@ CREATE TABLE IF NOT EXISTS ballots (
     code_hash BYTEA NOT NULL,
     at_ms BIGINT NOT NULL,
     PRIMARY KEY (poll, voter)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS files (
+    id BIGINT PRIMARY KEY,
+    scope BIGINT NOT NULL,
+    name TEXT NOT NULL,
+    owner BIGINT NOT NULL,
+    area BIGINT,
+    media_type TEXT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    root BYTEA NOT NULL,
+    copies BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    changed_at_ms BIGINT NOT NULL
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS files_by_name ON files (scope, name);
+CREATE INDEX IF NOT EXISTS files_by_owner ON files (owner, id);
+
+CREATE TABLE IF NOT EXISTS file_chunks (
+    file BIGINT NOT NULL,
+    block BIGINT NOT NULL,
+    hashes BYTEA NOT NULL,
+    PRIMARY KEY (file, block)
+) WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS file_tags (
+    tag TEXT NOT NULL,
+    file BIGINT NOT NULL,
+    PRIMARY KEY (tag, file)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS file_tags_by_file ON file_tags (file);
+
+CREATE TABLE IF NOT EXISTS file_usage (
+    owner BIGINT PRIMARY KEY,
+    files BIGINT NOT NULL,
+    size_bytes BIGINT NOT NULL,
+    newest BIGINT NOT NULL,
+    changes BIGINT NOT NULL
 ) WITHOUT ROWID;
 ";

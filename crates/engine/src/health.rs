@@ -164,7 +164,7 @@ impl<E: Env> Node<E> {
         health.get(&id).is_some_and(|health| health.elsewhere)
     }
 
-    fn silence(&self, id: NodeId) -> Option<Duration> {
+    pub(crate) fn silence(&self, id: NodeId) -> Option<Duration> {
         let heard = lock(&self.inner.health).get(&id)?.heard?;
         Some(InstantOf::<E>::now() - heard)
     }

@@ -8,6 +8,7 @@
 
 mod agreement;
 mod answer;
+mod chunks;
 mod compaction;
 mod drills;
 mod elections;
@@ -43,6 +44,7 @@ pub use answer::{
     ClusterStatus, Consistency, MembershipError, NodeStatus, Position, ReadError, ReadRounds, Role,
     Served, WriteError,
 };
+pub use chunks::{CHUNK_GRACE, CHUNK_MAX_BYTES, Chunk, ChunkError, ChunkHash};
 pub use drills::UnknownPeer;
 pub use elections::{Cause, ELECTIONS_MAX, Election, Happened, NodeElections};
 pub use identity::{JoinToken, NotAToken};

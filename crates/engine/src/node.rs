@@ -10,8 +10,10 @@ use bytes::Bytes;
 use openraft::Raft;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft_rt::AsyncRuntime;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use crate::chunks::{self, Chunks};
 use crate::elections::{self, History};
 use crate::env::{Env, Runtime as _};
 use crate::fault::{self, Failure};
@@ -57,6 +59,9 @@ pub(crate) struct Inner<E: Env> {
     pub log: Log<E>,
     pub state: State<E>,
     pub peers: Peers<E>,
+    pub chunks: Chunks<E>,
+    /// Turns for chunks that are stored or fetched for others.
+    pub transfers: Semaphore,
     pub queue: Queue,
     /// Confirmations by the majority, for a leader.
     pub confirmed: Arc<Rounds<Option<ReadPoint>>>,
@@ -113,6 +118,7 @@ impl<E: Env> Node<E> {
             .await
             .map_err(StartError::State)?;
         start::check_log::<E>(&log, &state).await?;
+        let chunks = Chunks::open(&env, &options.data).await?;
         let elections = History::new(start::past_elections(&env, &options).await?);
         elections.note_start(E::Runtime::wall_clock_ms(), log.vote());
         let peers = Peers::new(env.clone(), Arc::clone(&identity));
@@ -136,6 +142,8 @@ impl<E: Env> Node<E> {
                 log,
                 state,
                 peers,
+                chunks,
+                transfers: Semaphore::new(chunks::TRANSFERS_MAX),
                 queue,
                 confirmed: Arc::default(),
                 told: Arc::default(),
@@ -173,6 +181,8 @@ impl<E: Env> Node<E> {
         self.spawn(notices::run(self.clone()));
         self.spawn(members::run(self.clone()));
         self.spawn(compaction::run(self.clone()));
+        self.spawn(chunks::repair(self.clone()));
+        self.spawn(chunks::scrub(self.clone()));
         self.spawn(note_recovery(self.clone()));
         self.spawn(fault::run(self.clone()));
     }
@@ -356,6 +366,10 @@ impl<E: Env> Node<E> {
 
     pub(crate) fn state(&self) -> &State<E> {
         &self.inner.state
+    }
+
+    pub(crate) fn chunks(&self) -> &Chunks<E> {
+        &self.inner.chunks
     }
 
     pub(crate) fn peers(&self) -> &Peers<E> {

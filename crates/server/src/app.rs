@@ -3,6 +3,7 @@
 
 mod accounts;
 mod feeds;
+mod files;
 mod freshness;
 mod hits;
 mod polls;
@@ -10,6 +11,7 @@ mod store;
 
 pub(crate) use accounts::NewSession;
 pub(crate) use feeds::{Entry, FeedOf};
+pub(crate) use files::{FileRef, PutFile};
 pub(crate) use freshness::Freshness;
 pub(crate) use hits::Seen;
 pub(crate) use polls::Vote;
@@ -32,6 +34,7 @@ use crate::attempts::Attempts;
 use crate::config::Config;
 use crate::drills::Drills;
 use crate::events::Hub;
+use crate::files::Traffic;
 use crate::metrics::Metrics;
 use crate::password::Passwords;
 use crate::polls::Records;
@@ -53,6 +56,7 @@ pub(crate) struct Inner {
     pub metrics: Metrics,
     pub records: Records,
     pub drills: Drills,
+    pub traffic: Traffic,
     pub sessions: Sessions,
     /// Cancelled when the node stops taking requests.
     pub stopping: CancellationToken,
@@ -130,6 +134,7 @@ impl App {
             metrics: Metrics::new(),
             records: Records::default(),
             drills: Drills::default(),
+            traffic: Traffic::default(),
             sessions: Sessions::default(),
             stopping: CancellationToken::new(),
             engine,

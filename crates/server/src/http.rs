@@ -13,7 +13,7 @@ pub(crate) use answer::{Answer, Positioned, fallback_position, position_headers}
 pub(crate) use cookies::{INDEX_COOKIE, LANGUAGE_COOKIE, SESSION_COOKIE, VOTER_COOKIE, cookie};
 pub(crate) use extract::{AreaPath, Form, PollPath, PostPath};
 pub(crate) use query::Pairs;
-pub(crate) use routes::{AgencyPath, LotteryPath, lottery_id};
+pub(crate) use routes::{AgencyPath, FILE_PATH, LotteryPath, lottery_id};
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;

@@ -20,6 +20,7 @@ mod door;
 mod drills;
 mod events;
 mod expiry;
+mod files;
 mod first;
 mod grpc;
 mod headers;

@@ -3,10 +3,12 @@
 mod convert;
 mod kinds;
 mod missing;
+mod page;
 
-pub(crate) use convert::{bad_name, forbidden_to_members, session_expired};
-pub(crate) use kinds::{Kind, page};
+pub(crate) use convert::{bad_name, file_changed, forbidden_to_members, session_expired};
+pub(crate) use kinds::Kind;
 pub(crate) use missing::named;
+pub(crate) use page::page;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};

@@ -1,6 +1,7 @@
 //! From the rules' types to the API's.
 
 pub(crate) mod cluster;
+pub(crate) mod files;
 pub(crate) mod journals;
 pub(crate) mod lotteries;
 

@@ -13,15 +13,12 @@ use super::call::Call;
 use super::endpoints::Base;
 use super::send::{Verdict, judge, number, read_json};
 use super::sse::{Message, Parser};
-use super::transport::{Answer, Streaming, next_chunk};
+use super::transport::{Streaming, next_chunk, refusal};
 use super::{Client, Error, backoff};
 use crate::types::{Event, headers};
 
 /// A stream that says nothing for this long, not even a heartbeat, is left for another node.
 const SILENCE_MAX: Duration = Duration::from_secs(30);
-
-/// The refusal of a stream is a short document; more is not read.
-const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Which events to follow; by default all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -256,22 +253,5 @@ impl EventStream {
                 Err(Error::Refused(Box::new(read_json(base, &answer.body)?)))
             }
         }
-    }
-}
-
-/// The whole answer of a node that does not stream.
-async fn refusal(mut streaming: Streaming) -> Answer {
-    let mut whole = Vec::new();
-    let reading = async {
-        while let Some(Ok(chunk)) = next_chunk(&mut streaming.body).await {
-            whole.extend_from_slice(&chunk);
-        }
-    };
-    // Without its document a refusal is still one, told by its status.
-    let _ = timeout(REFUSAL_TIMEOUT, reading).await;
-    Answer {
-        status: streaming.status,
-        headers: streaming.headers,
-        body: whole.into(),
     }
 }

@@ -20,6 +20,7 @@ mod drills;
 mod endpoints;
 mod error;
 mod events;
+mod files;
 mod journals;
 mod keys;
 mod lotteries;
@@ -36,6 +37,7 @@ pub use call::ESCAPED;
 pub use cluster::Consistency;
 pub use error::Error;
 pub use events::{EventFilter, EventStream};
+pub use files::{Content, FileName, FileReader, FilesQuery, IfThere, PutFile};
 pub use keys::KeyEntry;
 pub use news::{Order, PostsQuery};
 

@@ -35,11 +35,11 @@ pub(super) enum Verdict {
 
 /// What is known when the deadline passes.
 #[derive(Default)]
-struct History {
+pub(super) struct History {
     /// A try was sent whose answer is lost.
-    sent: bool,
+    pub(super) sent: bool,
     /// Nodes of another cluster that were asked.
-    strangers: usize,
+    pub(super) strangers: usize,
     /// The last answer that was no answer yet.
     problem: Option<Problem>,
     /// What happened at the last try.
@@ -107,7 +107,7 @@ impl Client {
     }
 
     /// Takes note of what came of a try: the call's result, or `None` to try again.
-    fn weigh(
+    pub(super) fn weigh(
         &self,
         base: &Base,
         exchange: Exchange,
@@ -148,7 +148,7 @@ impl Client {
         }
     }
 
-    fn give_up(&self, call: &Call, id: Option<String>, history: History) -> Error {
+    pub(super) fn give_up(&self, call: &Call, id: Option<String>, history: History) -> Error {
         if history.sent && !call.reads() {
             return Error::OutcomeUnknown {
                 request_id: id,
@@ -175,7 +175,7 @@ impl Client {
     }
 
     /// The request id of a call that needs one: the caller's, or a new one.
-    fn id_for(&self, call: &Call) -> Option<String> {
+    pub(super) fn id_for(&self, call: &Call) -> Option<String> {
         let given = || self.request_id.as_deref().map(str::to_owned);
         call.needs_id
             .then(|| given().unwrap_or_else(new_request_id))

@@ -4,24 +4,36 @@
 //! on a local network, and nothing that a larger client adds (TLS, cookies, redirects, proxies) is
 //! wanted here.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::endpoints::Base;
+use super::files::FileBody;
 
 /// A node of the local network accepts a connection in far less, or is away.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Idle connections are closed before the servers close them.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A node that takes nothing of a file and says nothing for this long is left for another: longer
+/// than it waits for the nodes that store it.
+const STALL_MAX: Duration = Duration::from_secs(30);
+
+/// How often whoever sends a file is told how far it is.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
+
+/// The refusal of a stream is a short document; more is not read.
+const REFUSAL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The largest answer that is read: a page of 200 posts of 64 KiB, twice over for JSON's escapes.
 const ANSWER_MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -62,6 +74,7 @@ struct Failure {
 #[derive(Clone, Debug)]
 pub(super) struct Transport {
     client: legacy::Client<HttpConnector, Full<Bytes>>,
+    uploads: legacy::Client<HttpConnector, FileBody>,
 }
 
 impl Transport {
@@ -69,11 +82,14 @@ impl Transport {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
-        let client = legacy::Client::builder(TokioExecutor::new())
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build(connector);
-        Transport { client }
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        Transport {
+            client: builder.build(connector.clone()),
+            uploads: builder.build(connector),
+        }
     }
 
     /// Sends `request` (its URI is `base` and a path) and reads the whole answer within `limit`.
@@ -82,23 +98,34 @@ impl Transport {
         request: Request<Full<Bytes>>,
         limit: Duration,
     ) -> Exchange {
-        let whole = async {
-            let streaming = self.open(request).await?;
-            let body = read_body(streaming.body).await?;
-            Ok(Answer {
-                status: streaming.status,
-                headers: streaming.headers,
-                body,
-            })
-        };
-        match timeout(limit, whole).await {
-            Ok(Ok(answer)) => Exchange::Answered(answer),
-            Ok(Err(Failure {
-                sent: false,
-                reason,
-            })) => Exchange::NotSent(reason),
-            Ok(Err(Failure { sent: true, reason })) => Exchange::Lost(reason),
+        match timeout(limit, whole(&self.client, request)).await {
+            Ok(come) => exchanged(come),
             Err(_) => Exchange::Lost(format!("no answer within {} ms", limit.as_millis())),
+        }
+    }
+
+    /// Sends a file and reads the whole answer, however long it takes as long as something moves.
+    /// Tells `progress` how much of it is on its way.
+    pub(super) async fn upload(
+        &self,
+        request: Request<FileBody>,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Exchange {
+        let sent = request.body().sent();
+        let mut whole = std::pin::pin!(whole(&self.uploads, request));
+        let (mut seen, mut moved_at) = (0, Instant::now());
+        loop {
+            if let Ok(come) = timeout(PROGRESS_INTERVAL, &mut whole).await {
+                return exchanged(come);
+            }
+            let now = sent.load(Ordering::Relaxed);
+            progress(now);
+            if now != seen {
+                (seen, moved_at) = (now, Instant::now());
+            }
+            if moved_at.elapsed() > STALL_MAX {
+                return Exchange::Lost("the node takes nothing and says nothing".to_owned());
+            }
         }
     }
 
@@ -108,28 +135,62 @@ impl Transport {
         request: Request<Full<Bytes>>,
         limit: Duration,
     ) -> Result<Streaming, String> {
-        match timeout(limit, self.open(request)).await {
+        match timeout(limit, open(&self.client, request)).await {
             Ok(Ok(streaming)) => Ok(streaming),
             Ok(Err(failure)) => Err(failure.reason),
             Err(_) => Err(format!("no answer within {} ms", limit.as_millis())),
         }
     }
+}
 
-    async fn open(&self, request: Request<Full<Bytes>>) -> Result<Streaming, Failure> {
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(|error| Failure {
-                sent: !error.is_connect(),
-                reason: root_cause(&error),
-            })?;
-        let (head, body) = response.into_parts();
-        Ok(Streaming {
-            status: head.status,
-            headers: head.headers,
-            body,
-        })
+async fn whole<B: Sent>(
+    client: &legacy::Client<HttpConnector, B>,
+    request: Request<B>,
+) -> Result<Answer, Failure>
+where
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let streaming = open(client, request).await?;
+    let body = read_body(streaming.body).await?;
+    Ok(Answer {
+        status: streaming.status,
+        headers: streaming.headers,
+        body,
+    })
+}
+
+async fn open<B: Sent>(
+    client: &legacy::Client<HttpConnector, B>,
+    request: Request<B>,
+) -> Result<Streaming, Failure>
+where
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let response = client.request(request).await.map_err(|error| Failure {
+        sent: !error.is_connect(),
+        reason: root_cause(&error),
+    })?;
+    let (head, body) = response.into_parts();
+    Ok(Streaming {
+        status: head.status,
+        headers: head.headers,
+        body,
+    })
+}
+
+/// A body that is sent.
+trait Sent: Body<Data = Bytes> + Send + Unpin + 'static {}
+
+impl<B: Body<Data = Bytes> + Send + Unpin + 'static> Sent for B {}
+
+fn exchanged(come: Result<Answer, Failure>) -> Exchange {
+    match come {
+        Ok(answer) => Exchange::Answered(answer),
+        Err(Failure {
+            sent: false,
+            reason,
+        }) => Exchange::NotSent(reason),
+        Err(Failure { sent: true, reason }) => Exchange::Lost(reason),
     }
 }
 
@@ -177,4 +238,21 @@ fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 /// The request for `path` at `base`, still without a body.
 pub(super) fn request_to(base: &Base, path: &str) -> http::request::Builder {
     Request::builder().uri(format!("{base}{path}"))
+}
+
+/// The whole answer of a node that does not stream.
+pub(super) async fn refusal(mut streaming: Streaming) -> Answer {
+    let mut whole = Vec::new();
+    let reading = async {
+        while let Some(Ok(chunk)) = next_chunk(&mut streaming.body).await {
+            whole.extend_from_slice(&chunk);
+        }
+    };
+    // Without its document a refusal is still one, told by its status.
+    let _ = timeout(REFUSAL_TIMEOUT, reading).await;
+    Answer {
+        status: streaming.status,
+        headers: streaming.headers,
+        body: whole.into(),
+    }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Tally;
+use super::{Hex32, Tally};
 
 /// An area as the member who asks sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -216,13 +216,13 @@ pub struct Event {
     pub id: String,
     /// `post.published`, `post.removed`, `area.added`, `area.edited`, `area.removed`,
     /// `member.joined`, `lottery.opened`, `lottery.agency-closed`, `lottery.drawn`,
-    /// `poll.created`, `poll.closed` or `poll.tally`.
+    /// `poll.created`, `poll.closed`, `poll.tally`, `file.put`, `file.renamed` or `file.removed`.
     #[schema(example = "post.published")]
     pub kind: String,
     /// When it happened.
     #[schema(format = DateTime)]
     pub at: String,
-    /// The area's id, of `area.*` and `post.*`.
+    /// The area's id, of `area.*` and `post.*`, and of `file.put` if the file is in one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub area: Option<i64>,
     /// The post's id within the area, of `post.*`.
@@ -231,11 +231,11 @@ pub struct Event {
     /// The post's title, of `post.published`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// The author's name, of `post.published` and `poll.created`.
+    /// The author's name, of `post.published` and `poll.created`; who put it, of `file.put`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// The area's name (`area.*`), the member's (`member.joined`) or the lottery's
-    /// (`lottery.opened`).
+    /// The area's name (`area.*`), the member's (`member.joined`), the lottery's
+    /// (`lottery.opened`) or the file's (`file.*`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether an administrator hid the post, of `post.removed`.
@@ -266,6 +266,18 @@ pub struct Event {
     /// What is asked, of `poll.created` and `poll.closed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<String>,
+    /// The file's id, of `file.*`. Private files have no events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<i64>,
+    /// How long the file is, of `file.put`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size_bytes: Option<i64>,
+    /// BLAKE3 of the file, of `file.put`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<Hex32>,
+    /// The name that the file had, of `file.renamed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
     /// How the poll stands, of `poll.tally`. It comes only to who asks for the poll (`?poll=`) or
     /// for this kind, and at most some twenty times a second.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,6 +12,7 @@
 //!   lottery  from the first bet to the last winner
 //!   news     bytes a post takes on disk; listing what is unread
 //!   polls    ballots a second; from a ballot to the screens of all who watch
+//!   files    a large file in and out, and many small ones     beside cp and sync
 //! ```
 //!
 //! A measurement starts what it needs in a directory of its own and leaves nothing behind. Load
@@ -22,6 +23,7 @@ mod blocked;
 mod consorcio;
 mod etcd;
 mod failover;
+mod files;
 mod http;
 mod idle;
 mod load;
@@ -55,6 +57,7 @@ Examples:
   consorcio bench idle
   consorcio bench polls --clients 64 --watchers 1000
   consorcio bench lottery --batch 63 --many 0
+  consorcio bench files --dir /srv/disk-to-measure
   consorcio bench news --posts 100000 --dir /srv/disk-to-measure
 
 Measure a release build, on a machine that does nothing else. Everything that is started is stopped,
@@ -97,6 +100,8 @@ enum What {
     Polls(polls::Args),
     /// A lottery: from the first packet to the last winner, in batches of several sizes
     Lottery(lottery::Args),
+    /// A large file into three nodes and out of them, beside cp and sync; many small files
+    Files(files::Args),
 }
 
 /// Runs one measurement and prints its report. It fails if a system does not start, answers a
@@ -116,6 +121,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         What::News(args) => news::run(&args, &scratch),
         What::Polls(args) => polls::run(&args, &scratch),
         What::Lottery(args) => lottery::run(&args, &scratch),
+        What::Files(args) => files::run(&args, &scratch),
     }?;
     if cfg!(debug_assertions) {
         report

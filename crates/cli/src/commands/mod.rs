@@ -4,6 +4,7 @@ pub mod account;
 pub mod area;
 pub mod cluster;
 pub mod drill;
+pub mod file;
 pub mod journal;
 pub mod kv;
 mod logins;

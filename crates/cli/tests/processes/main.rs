@@ -15,6 +15,7 @@ mod drills;
 mod elections;
 mod faults;
 mod field;
+mod files;
 mod full_disk;
 mod grpc;
 mod harness;

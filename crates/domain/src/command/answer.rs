@@ -95,6 +95,15 @@ pub enum Reply {
         /// Items that were no ballot, and were put aside.
         refused: u32,
     },
+    /// A file was put.
+    File {
+        /// File id.
+        id: i64,
+        /// Log time, in milliseconds since 1970.
+        at_ms: i64,
+        /// True if it took the place of an earlier version.
+        replaced: bool,
+    },
 }
 
 /// An applied command whose answer is no. The order of the variants is the wire format.
@@ -151,6 +160,11 @@ pub enum Rejection {
     PollClosed,
     /// The poll is for others.
     NotAVoter,
+    /// The file is not what the request expects.
+    FileChanged {
+        /// BLAKE3 of what it is; `None` if there is no such file.
+        root: Option<[u8; 32]>,
+    },
 }
 
 /// A right that was missing.
@@ -162,6 +176,8 @@ pub enum Right {
     Author,
     /// Only the node itself may.
     System,
+    /// Only the owner may.
+    Owner,
 }
 
 /// What a rejection is about.
@@ -191,4 +207,8 @@ pub enum Thing {
     Poll,
     /// A ballot.
     Ballot,
+    /// A file.
+    File,
+    /// A byte of a file.
+    FileByte,
 }

@@ -42,6 +42,7 @@ pub struct Caller<E: Env> {
     links: Links,
     target: Option<NodeId>,
     address: String,
+    purpose: Purpose,
     live: tokio::sync::Mutex<Option<Live<E>>>,
 }
 
@@ -94,8 +95,15 @@ impl<E: Env> Caller<E> {
             links,
             target,
             address,
+            purpose: Purpose::Calls,
             live: tokio::sync::Mutex::new(None),
         }
+    }
+
+    /// The same for calls about chunks, over a connection of their own.
+    pub fn for_chunks(self) -> Self {
+        let purpose = Purpose::Chunks;
+        Caller { purpose, ..self }
     }
 
     /// Where it calls.
@@ -147,7 +155,7 @@ impl<E: Env> Caller<E> {
             &self.links,
             &self.address,
             self.target,
-            Purpose::Calls,
+            self.purpose,
         )
         .await?;
         let (outgoing, frames) = mpsc::channel(QUEUE_MAX);

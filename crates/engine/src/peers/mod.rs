@@ -25,8 +25,11 @@ struct Shared<E: Env> {
     env: E,
     identity: Arc<Identity>,
     links: Links,
-    callers: Mutex<BTreeMap<NodeId, Arc<Caller<E>>>>,
+    callers: Callers<E>,
+    chunk_callers: Callers<E>,
 }
+
+type Callers<E> = Mutex<BTreeMap<NodeId, Arc<Caller<E>>>>;
 
 impl<E: Env> Clone for Peers<E> {
     fn clone(&self) -> Self {
@@ -39,13 +42,13 @@ impl<E: Env> Clone for Peers<E> {
 impl<E: Env> Peers<E> {
     /// No peers yet.
     pub fn new(env: E, identity: Arc<Identity>) -> Self {
-        let callers = Mutex::new(BTreeMap::new());
         Peers {
             shared: Arc::new(Shared {
                 env,
                 identity,
                 links: Links::default(),
-                callers,
+                callers: Mutex::default(),
+                chunk_callers: Mutex::default(),
             }),
         }
     }
@@ -67,20 +70,16 @@ impl<E: Env> Peers<E> {
 
     /// The caller to a node; a new one if its address changed.
     pub fn caller(&self, target: NodeId, address: &str) -> Arc<Caller<E>> {
-        let mut callers = self
-            .shared
-            .callers
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let known = callers
-            .get(&target)
-            .filter(|caller| caller.address() == address);
-        if let Some(caller) = known {
-            return Arc::clone(caller);
-        }
-        let fresh = Arc::new(self.stranger(Some(target), address));
-        callers.insert(target, Arc::clone(&fresh));
-        fresh
+        known(&self.shared.callers, target, address, || {
+            self.stranger(Some(target), address)
+        })
+    }
+
+    /// The caller to a node about chunks.
+    pub fn chunk_caller(&self, target: NodeId, address: &str) -> Arc<Caller<E>> {
+        known(&self.shared.chunk_callers, target, address, || {
+            self.stranger(Some(target), address).for_chunks()
+        })
     }
 
     /// A caller to whoever is at an address.
@@ -94,4 +93,21 @@ impl<E: Env> Peers<E> {
             address.to_owned(),
         )
     }
+}
+
+/// The caller that is there, or a new one if there is none or its address changed.
+fn known<E: Env>(
+    callers: &Callers<E>,
+    target: NodeId,
+    address: &str,
+    fresh: impl FnOnce() -> Caller<E>,
+) -> Arc<Caller<E>> {
+    let mut callers = callers.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = callers.get(&target);
+    if let Some(caller) = known.filter(|caller| caller.address() == address) {
+        return Arc::clone(caller);
+    }
+    let fresh = Arc::new(fresh());
+    callers.insert(target, Arc::clone(&fresh));
+    fresh
 }

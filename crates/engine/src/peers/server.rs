@@ -29,6 +29,9 @@ use crate::types::Types;
 /// Calls of one connection that are worked on at once; the peer's own queue holds back the rest.
 const CALLS_MAX: usize = 256;
 
+/// The same of a connection for chunks: up to a mebibyte each, coming or going.
+const CHUNK_CALLS_MAX: usize = 8;
+
 /// Append requests of one connection that wait for Raft.
 const APPENDS_MAX: usize = 16;
 
@@ -92,7 +95,8 @@ fn turned_away<E: Env>(node: &Node<E>, error: &io::Error) {
 
 async fn serve<E: Env>(node: Node<E>, halves: Halves<E>, purpose: Purpose) {
     let ended = match purpose {
-        Purpose::Calls => calls(node, halves).await,
+        Purpose::Calls => calls(node, halves, CALLS_MAX).await,
+        Purpose::Chunks => calls(node, halves, CHUNK_CALLS_MAX).await,
         Purpose::Append => appends(node, halves).await,
         Purpose::Snapshot => snapshot(node, halves).await,
     };
@@ -101,8 +105,12 @@ async fn serve<E: Env>(node: Node<E>, halves: Halves<E>, purpose: Purpose) {
     }
 }
 
-async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> io::Result<()> {
-    let (answers, mut outgoing) = mpsc::channel::<Bytes>(CALLS_MAX);
+async fn calls<E: Env>(
+    node: Node<E>,
+    (mut sender, mut receiver): Halves<E>,
+    at_once: usize,
+) -> io::Result<()> {
+    let (answers, mut outgoing) = mpsc::channel::<Bytes>(at_once);
     let sending = async move {
         while let Some(frame) = outgoing.recv().await {
             if sender.send(frame).await.is_err() {
@@ -111,7 +119,7 @@ async fn calls<E: Env>(node: Node<E>, (mut sender, mut receiver): Halves<E>) -> 
         }
     };
     drop(E::Runtime::spawn(sending));
-    let turns = Arc::new(Semaphore::new(CALLS_MAX));
+    let turns = Arc::new(Semaphore::new(at_once));
     while let Some(message) = in_time::<E>(&mut receiver).await? {
         let (id, body) = unframe(&message).ok_or(io::ErrorKind::InvalidData)?;
         let request: Request<E::Runtime> = wire::decode(body).map_err(io::Error::other)?;
@@ -177,6 +185,11 @@ pub(crate) async fn answer<E: Env>(
         Request::Remove(name) => node.dismiss(&name).await,
         Request::Elections => Response::Elections(node.own_elections()),
         Request::Rebuild { confirmed } => Response::Rebuilding(node.begin_anew(confirmed).await),
+        Request::PutChunk(chunk) => Response::PutChunk(node.chunks().put(chunk).await),
+        Request::GetChunk(hash) => Response::GetChunk(node.chunks().get(hash).await),
+        Request::LacksChunks(hashes, look) => {
+            Response::LacksChunks(node.chunks().lacks(hashes, look).await)
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{MembershipError, WriteError};
+use crate::chunks::{Chunk, ChunkError, ChunkHash, Look};
 use crate::elections::Election;
 use crate::env::Runtime;
 use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
@@ -20,7 +21,7 @@ use crate::types::{LogId, NodeId, StoredMembership, Types, Vote};
 /// Version of everything in this file. Nodes of different versions do not talk. What is only said
 /// when somebody asks for it may be added at the end of an enum within a version: a node that does
 /// not know it ends the connection, and whoever asked is told that there was no answer.
-pub const VERSION: u16 = 6;
+pub const VERSION: u16 = 7;
 
 /// First frame of the side that connects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,6 +45,8 @@ pub struct Hello {
 pub enum Purpose {
     /// Requests and responses, many at a time: see [`Request`].
     Calls,
+    /// The same about chunks, a few at a time: they must not stand before a vote or a check.
+    Chunks,
     /// A stream of append requests, answered in order.
     Append,
     /// One snapshot.
@@ -105,6 +108,12 @@ pub enum Request<R: Runtime> {
         /// Even if no majority is left for a while.
         confirmed: bool,
     },
+    /// A chunk to store.
+    PutChunk(Chunk),
+    /// Asks for a chunk.
+    GetChunk(ChunkHash),
+    /// Asks which of these chunks the node does not have.
+    LacksChunks(Vec<ChunkHash>, Look),
 }
 
 /// The answer to a [`Request`].
@@ -135,6 +144,12 @@ pub enum Response<R: Runtime> {
     Unavailable(String),
     /// To a rebuild: the id that the node leaves behind.
     Rebuilding(Result<NodeId, MembershipError>),
+    /// To a chunk to store: whether it is durable.
+    PutChunk(Result<(), ChunkError>),
+    /// To a question for a chunk: its bytes, if the node has it.
+    GetChunk(Result<Option<Bytes>, ChunkError>),
+    /// The chunks that the node does not have.
+    LacksChunks(Result<Vec<ChunkHash>, ChunkError>),
 }
 
 /// What a read must see, so that it comes after every write acknowledged before it was asked.

@@ -28,6 +28,10 @@ const LATER: &[&str] = &[
     "SELECT * FROM poll_voters ORDER BY poll, account",
     "SELECT * FROM ballots ORDER BY poll, voter",
     "SELECT * FROM store ORDER BY name",
+    "SELECT * FROM files ORDER BY id",
+    "SELECT * FROM file_chunks ORDER BY file, block",
+    "SELECT * FROM file_tags ORDER BY tag, file",
+    "SELECT * FROM file_usage ORDER BY owner",
 ];
 
 /// The rest.

@@ -11,6 +11,7 @@
 )]
 
 mod dump;
+mod files;
 mod keys;
 mod lottery;
 mod polls;

@@ -178,6 +178,66 @@ pub enum Line {
     ClosePoll(i64),
     SettlePoll(i64),
 
+    // Files.
+    /// Puts a file of one byte, whose content a word stands for.
+    PutFile {
+        name: String,
+        content: String,
+        #[arg(key)]
+        size: Option<i64>,
+        /// Hashes of chunks, instead of as many as the size needs.
+        #[arg(key)]
+        chunks: Option<usize>,
+        #[arg(key, optional)]
+        private: bool,
+        #[arg(key)]
+        area: Option<i64>,
+        #[arg(key)]
+        kind: Option<String>,
+        /// Separated by commas; `*60` is sixty of them.
+        #[arg(key)]
+        tags: Option<String>,
+        #[arg(key)]
+        copies: Option<u32>,
+        /// `absent`, `present`, a word that stands for the content, or `!` and such a word.
+        #[arg(key)]
+        when: Option<String>,
+    },
+    RenameFile {
+        name: String,
+        to: String,
+        #[arg(key, optional)]
+        private: bool,
+    },
+    RemoveFile {
+        name: String,
+        #[arg(key, optional)]
+        private: bool,
+        #[arg(key)]
+        when: Option<String>,
+    },
+    File {
+        name: String,
+        #[arg(key, optional)]
+        private: bool,
+    },
+    Files {
+        #[arg(key)]
+        pattern: Option<String>,
+        #[arg(key)]
+        tag: Option<String>,
+        #[arg(key)]
+        owner: Option<String>,
+        #[arg(key)]
+        before: Option<i64>,
+        #[arg(key)]
+        limit: Option<u32>,
+    },
+    /// How much the asker has, and all.
+    Usage,
+    /// The blocks of hashes, and how often anything changed.
+    Chunks,
+
     // Questions.
     Polls {
         #[arg(key)]

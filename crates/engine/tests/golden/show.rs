@@ -4,6 +4,7 @@ use domain::accounts::{Account, Credentials, Member, Standing};
 use domain::news::queries::{Area, Body, Counts, Events, Found, Post, Posts};
 use domain::{Event, Outcome, Reply, Topic};
 
+use crate::files;
 use crate::lottery;
 
 /// When the stories begin: 2026-01-01T00:00:00Z.
@@ -43,6 +44,7 @@ fn reply(reply: &Reply) -> String {
         | Reply::AgencyClosed { .. }
         | Reply::Drawn { .. } => lottery::reply(reply),
         Reply::Poll { id } => format!("poll {id}"),
+        Reply::File { .. } => files::reply(reply),
         Reply::ListCounted { counted, refused } => format!("{counted} counted, {refused} refused"),
         Reply::Ballot {
             at_ms,
@@ -86,6 +88,9 @@ fn event(event: &Event) -> String {
             author,
         } => format!("poll {poll} {:?} by {author}", short(question)),
         Topic::PollClosed { poll, question } => format!("poll {poll} {:?}", short(question)),
+        Topic::FilePut { .. } | Topic::FileRenamed { .. } | Topic::FileRemoved { .. } => {
+            files::topic(&event.topic)
+        }
     };
     format!(
         "{} {} {} {about}\n",

@@ -12,6 +12,7 @@ use domain::{Action, Actor, Command, EventId, Machine, Query, RequestId, Sql, St
 use goldenscript::Context;
 
 use crate::dump;
+use crate::files;
 use crate::keys;
 use crate::lottery;
 use crate::polls;
@@ -137,7 +138,7 @@ impl<'d> Story<'d> {
         if let Some(action) = self.account_action(line)?.or(lottery::action(line)?) {
             return Ok(Some(action));
         }
-        if let Some(action) = polls::action(line, self.now_ms)? {
+        if let Some(action) = polls::action(line, self.now_ms)?.or(files::action(line)?) {
             return Ok(Some(action));
         }
         Ok(Some(match line {
@@ -249,6 +250,9 @@ impl<'d> Story<'d> {
     fn question(&mut self, line: &Line, prefix: Option<&str>) -> Answer {
         let viewer = self.viewer(prefix)?;
         if let Some(answer) = polls::answer(self.sql, line, viewer, self.now_ms)? {
+            return Ok(answer);
+        }
+        if let Some(answer) = files::answer(self.sql, line, viewer)? {
             return Ok(answer);
         }
         Ok(match line.clone() {

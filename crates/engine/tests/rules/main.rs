@@ -6,6 +6,7 @@
 
 #[path = "../golden/dump.rs"]
 mod dump;
+mod files;
 mod keys;
 mod limits;
 mod lotteries;

@@ -162,8 +162,41 @@ pub(crate) fn event_json(event: &Event) -> types::Event {
         Topic::LotteryOpened { .. }
         | Topic::LotteryAgencyClosed { .. }
         | Topic::LotteryDrawn { .. } => tell_lottery(&mut json, &event.topic),
+        Topic::FilePut { .. } | Topic::FileRenamed { .. } | Topic::FileRemoved { .. } => {
+            tell_file(&mut json, &event.topic);
+        }
     }
     json
+}
+
+/// The fields of an event about a file.
+fn tell_file(json: &mut types::Event, topic: &Topic) {
+    match topic {
+        Topic::FilePut {
+            file,
+            name,
+            by,
+            size_bytes,
+            root,
+            ..
+        } => {
+            json.file = Some(*file);
+            json.name = Some(name.clone());
+            json.author = Some(by.clone());
+            json.size_bytes = Some(*size_bytes);
+            json.root = Some(types::Hex32(*root));
+        }
+        Topic::FileRenamed { file, before, name } => {
+            json.file = Some(*file);
+            json.name = Some(name.clone());
+            json.before = Some(before.clone());
+        }
+        Topic::FileRemoved { file, name } => {
+            json.file = Some(*file);
+            json.name = Some(name.clone());
+        }
+        _ => {}
+    }
 }
 
 /// The fields of an event about a lottery.

@@ -8,8 +8,10 @@ use axum::response::{IntoResponse, Response};
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::{HeaderMap, HeaderValue, Method, Uri};
 
+use super::FILE_PATH;
 use super::answer::fallback_position;
 use crate::app::App;
+use crate::files::UPLOAD_TIME_MAX;
 use crate::problem::{Kind, Trouble};
 
 /// When to try again on a node with too many requests at work.
@@ -68,10 +70,20 @@ async fn bounded(app: &App, request: Request, next: Next) -> Response {
             .into_response();
     };
     let safe = request.method().is_safe();
-    match tokio::time::timeout(app.config.limits.request_timeout, next.run(request)).await {
+    let time = match is_upload(&request) {
+        true => UPLOAD_TIME_MAX,
+        false => app.config.limits.request_timeout,
+    };
+    match tokio::time::timeout(time, next.run(request)).await {
         Ok(response) => response,
         Err(_) => too_slow(safe).into_response(),
     }
+}
+
+/// A file may take longer to arrive than a request may otherwise; silence ends it all the same.
+fn is_upload(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>();
+    request.method() == Method::PUT && route.is_some_and(|route| route.as_str() == FILE_PATH)
 }
 
 fn too_slow(safe: bool) -> Trouble {

@@ -6,6 +6,7 @@ mod cluster;
 mod drills;
 mod events;
 mod feeds;
+mod files;
 mod journals;
 mod keys;
 mod lotteries;
@@ -14,6 +15,7 @@ mod polls;
 mod posts;
 mod system;
 
+pub(crate) use files::FILE_PATH;
 pub(crate) use lottery_path::{AgencyPath, LotteryPath, lottery_id};
 
 use utoipa_axum::router::OpenApiRouter;
@@ -66,6 +68,7 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(polls::record))
         .routes(routes!(polls::proof))
         .routes(routes!(keys::get, keys::put, keys::delete))
+        .merge(files())
         .routes(routes!(journals::list))
         .routes(routes!(journals::range, journals::append))
         .routes(routes!(journals::entry))
@@ -82,4 +85,18 @@ pub(super) fn all() -> OpenApiRouter<App> {
         .routes(routes!(system::live))
         .routes(routes!(system::ready))
         .routes(routes!(system::metrics))
+}
+
+fn files() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(files::list))
+        .routes(routes!(
+            files::get,
+            files::put,
+            files::delete,
+            files::rename
+        ))
+        .routes(routes!(files::info))
+        .routes(routes!(files::chunks))
+        .routes(routes!(files::usage))
 }

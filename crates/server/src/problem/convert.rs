@@ -1,10 +1,11 @@
 //! How what the engine and the rules say becomes a problem.
 
+use api::types::Hex32;
 use domain::Rejection;
 use domain::command::{Right, Thing};
 use domain::names::NameProblem;
 use domain::store::StoreError;
-use engine::{MembershipError, ReadError, WriteError};
+use engine::{ChunkError, MembershipError, ReadError, WriteError};
 
 use super::{Kind, Trouble};
 use crate::render::rfc3339;
@@ -18,6 +19,9 @@ const CATCH_UP_MS: u64 = 500;
 /// When to try again after a full disk: people make space, not machines.
 const DISK_FULL_MS: u64 = 30_000;
 
+/// When to try again while much is being stored: about as long as it takes to store some of it.
+const CHUNKS_BUSY_MS: u64 = 5_000;
+
 /// When to try again on a node that is to be replaced: others serve.
 const OUT_OF_SERVICE_MS: u64 = 60_000;
 
@@ -30,7 +34,7 @@ impl From<Rejection> for Trouble {
             Rejection::NotFound(thing) => Trouble::not_found(noun(thing)),
             Rejection::Taken(thing) => Trouble::new(
                 Kind::Taken,
-                format!("there is already an {} of that name", noun(thing)),
+                format!("there is already {} of that name", a(noun(thing))),
             ),
             Rejection::Invalid { field, reason } => Trouble::field(&field, reason),
             Rejection::RequestConflict => Trouble::new(
@@ -70,6 +74,7 @@ impl From<Rejection> for Trouble {
                 Kind::NotAVoter,
                 "you are not on the list of this poll's voters",
             ),
+            Rejection::FileChanged { root } => file_changed(root.as_ref()),
         }
     }
 }
@@ -103,7 +108,18 @@ fn forbidden(right: Right) -> &'static str {
         Right::Administrator => "only administrators may do this",
         Right::Author => "only its author may do this",
         Right::System => "only the node itself may do this",
+        Right::Owner => "only its owner or an administrator may do this",
     }
+}
+
+/// A noun with its article.
+fn a(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    };
+    format!("{article} {noun}")
 }
 
 pub(super) fn noun(thing: Thing) -> &'static str {
@@ -120,6 +136,8 @@ pub(super) fn noun(thing: Thing) -> &'static str {
         Thing::Receipt => "receipt",
         Thing::Poll => "poll",
         Thing::Ballot => "ballot",
+        Thing::File => "file",
+        Thing::FileByte => "byte of files",
     }
 }
 
@@ -148,6 +166,34 @@ impl From<WriteError> for Trouble {
             WriteError::Removed => out_of_service(Kind::Removed, detail),
         }
     }
+}
+
+impl From<ChunkError> for Trouble {
+    fn from(error: ChunkError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ChunkError::Busy => Trouble::new(Kind::Busy, detail).retry_after_ms(CHUNKS_BUSY_MS),
+            ChunkError::DiskFull => {
+                Trouble::new(Kind::DiskFull, detail).retry_after_ms(DISK_FULL_MS)
+            }
+            ChunkError::TooFew { .. } | ChunkError::Silent => {
+                Trouble::new(Kind::TooFewCopies, detail).retry_after_ms(ELECTION_MS)
+            }
+            ChunkError::Missing(_) => {
+                Trouble::new(Kind::BytesMissing, detail).retry_after_ms(ELECTION_MS)
+            }
+            ChunkError::Damaged | ChunkError::Disk(_) => Trouble::internal(detail),
+        }
+    }
+}
+
+/// The file is not what the request expects.
+pub(crate) fn file_changed(root: Option<&[u8; 32]>) -> Trouble {
+    let detail = match root {
+        Some(root) => format!("the file is another version: {}", Hex32(*root)),
+        None => "there is no such file".to_owned(),
+    };
+    Trouble::new(Kind::FileChanged, detail)
 }
 
 fn out_of_service(kind: Kind, detail: String) -> Trouble {

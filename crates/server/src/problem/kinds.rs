@@ -1,6 +1,5 @@
 //! The kinds of problems. Their names are part of the API and never change.
 
-use maud::{DOCTYPE, Markup, html};
 use tonic::Code;
 
 /// What went wrong, for programs.
@@ -49,20 +48,24 @@ pub(crate) enum Kind {
     Moved,
     DrillsNotAllowed,
     DrillRefused,
+    FileChanged,
+    RangeNotSatisfiable,
+    BytesMissing,
+    TooFewCopies,
 }
 
 /// What there is to say about a kind.
-struct Facts {
-    kind: Kind,
+pub(super) struct Facts {
+    pub(super) kind: Kind,
     /// Its name in the URI.
-    name: &'static str,
+    pub(super) name: &'static str,
     /// The HTTP status.
-    status: u16,
+    pub(super) status: u16,
     /// The gRPC code. UNAVAILABLE is for what did nothing: clients send that again by themselves.
-    code: Code,
-    title: &'static str,
+    pub(super) code: Code,
+    pub(super) title: &'static str,
     /// What to do about it.
-    advice: &'static str,
+    pub(super) advice: &'static str,
 }
 
 impl Kind {
@@ -97,7 +100,7 @@ impl Kind {
 }
 
 /// In the order of [`Kind`].
-static FACTS: [Facts; 43] = [
+pub(super) static FACTS: [Facts; 47] = [
     Facts {
         kind: Kind::Malformed,
         name: "malformed-request",
@@ -451,48 +454,41 @@ static FACTS: [Facts; 43] = [
         title: "The drill was refused",
         advice: "Another lasts still, or no majority would be left; the detail says which.",
     },
+    Facts {
+        kind: Kind::FileChanged,
+        name: "file-changed",
+        status: 412,
+        code: Code::Aborted,
+        title: "The file is not what the request expects",
+        advice: "Nothing was done. If-Match or If-None-Match names another version than there is: \
+                 read the file again, and decide anew.",
+    },
+    Facts {
+        kind: Kind::RangeNotSatisfiable,
+        name: "range-not-satisfiable",
+        status: 416,
+        code: Code::OutOfRange,
+        title: "The file has no such range",
+        advice: "Content-Range says how long the file is.",
+    },
+    Facts {
+        kind: Kind::BytesMissing,
+        name: "bytes-missing",
+        status: 503,
+        code: Code::Unavailable,
+        title: "The bytes of the file cannot be found now",
+        advice: "The nodes that have them are away, or too many of their copies are gone. \
+                 GET /v1/files/{name}/chunks says which nodes have which.",
+    },
+    Facts {
+        kind: Kind::TooFewCopies,
+        name: "too-few-copies",
+        status: 503,
+        code: Code::Unavailable,
+        title: "The file cannot be stored safely now",
+        advice: "Nothing was done. Too few nodes can take its bytes; try again.",
+    },
 ];
-
-/// The page at `/problems`, which every problem's `type` leads to.
-pub(crate) fn page() -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Problems · Consorcio" }
-                link rel="stylesheet" href="/assets/style.css";
-            }
-            body {
-                main {
-                    h1 { "What an answer of Consorcio's API can say is wrong" }
-                    dl {
-                        @for Facts { kind, name, status, code, title, advice } in &FACTS {
-                            dt id=(name) {
-                                code { (kind.uri()) } " · " (status) " · gRPC "
-                                (grpc_name(*code)) " · " (title)
-                            }
-                            dd { (advice) }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The code as gRPC's documentation writes it.
-fn grpc_name(code: Code) -> String {
-    let mut name = String::new();
-    for letter in format!("{code:?}").chars() {
-        if letter.is_ascii_uppercase() && !name.is_empty() {
-            name.push('_');
-        }
-        name.push(letter.to_ascii_uppercase());
-    }
-    name
-}
 
 #[cfg(test)]
 mod tests {

@@ -81,6 +81,10 @@ fn spanish_title(kind: Kind) -> &'static str {
         Kind::Moved => "La clave ha cambiado entretanto",
         Kind::DrillsNotAllowed => "Aquí no se permiten simulacros",
         Kind::DrillRefused => "El simulacro se ha rechazado",
+        Kind::FileChanged => "El archivo ha cambiado entretanto",
+        Kind::RangeNotSatisfiable => "El archivo no llega hasta ahí",
+        Kind::BytesMissing => "Ahora no se encuentra el contenido del archivo",
+        Kind::TooFewCopies => "Ahora no se puede guardar el archivo con seguridad",
     }
 }
 

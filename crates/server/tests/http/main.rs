@@ -9,6 +9,7 @@ mod drills;
 mod events;
 mod faults;
 mod feeds;
+mod files;
 mod hits;
 mod journals;
 mod keys;

@@ -97,6 +97,11 @@ const ROUTES: &str = "
     GET /feeds/{token}/all.atom
     GET /feeds/{token}/areas/{file}
     GET PUT DELETE /v1/keys/{key}
+    GET /v1/files
+    GET PUT DELETE PATCH /v1/files/{name}
+    GET /v1/files/{name}/info
+    GET /v1/files/{name}/chunks
+    GET /v1/usage/files
     GET /v1/journals
     GET POST /v1/journals/{name}
     GET /v1/journals/{name}/{index}
@@ -180,7 +185,11 @@ const WITHOUT_BODY: [&str; 6] = [
 ];
 
 /// The changes that take bytes as they are.
-const RAW_BODY: [&str; 2] = ["put /v1/keys/{key}", "post /v1/journals/{name}"];
+const RAW_BODY: [&str; 3] = [
+    "put /v1/keys/{key}",
+    "post /v1/journals/{name}",
+    "put /v1/files/{name}",
+];
 
 /// A change says what it takes: the schema of a JSON object that is in the document.
 fn check_body(route: &str, operation: &Value, document: &Value) {

@@ -7,6 +7,7 @@
 
 mod boundaries;
 mod bugs;
+mod chunks;
 mod drills;
 mod fitness;
 mod leaders;

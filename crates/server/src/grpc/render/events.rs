@@ -13,13 +13,13 @@ pub(in crate::grpc) fn event(event: &Event) -> v1::Event {
         id: event.id.to_string(),
         kind: event.topic.kind().to_owned(),
         at: time(event.at_ms),
-        what: Some(what(event.topic.clone())),
+        what: what(event.topic.clone()),
     }
 }
 
-fn what(topic: Topic) -> What {
+fn what(topic: Topic) -> Option<What> {
     let changed = |area, name| v1::AreaChanged { area, name };
-    match topic {
+    Some(match topic {
         Topic::AreaAdded { area, name } => What::AreaAdded(changed(area, name)),
         Topic::AreaEdited { area, name } => What::AreaEdited(changed(area, name)),
         Topic::AreaRemoved { area, name } => What::AreaRemoved(changed(area, name)),
@@ -48,6 +48,36 @@ fn what(topic: Topic) -> What {
             author,
         }),
         Topic::PollClosed { poll, question } => What::PollClosed(v1::PollClosed { poll, question }),
+        Topic::FilePut {
+            file,
+            name,
+            by,
+            area,
+            size_bytes,
+            root,
+            replaced,
+        } => What::FilePut(v1::FilePut {
+            file,
+            name,
+            by,
+            area,
+            size_bytes,
+            root: root.to_vec().into(),
+            replaced,
+        }),
+        Topic::FileRenamed { file, before, name } => {
+            What::FileRenamed(v1::FileRenamed { file, before, name })
+        }
+        Topic::FileRemoved { file, name } => What::FileRemoved(v1::FileRemoved { file, name }),
+        Topic::LotteryOpened { .. }
+        | Topic::LotteryAgencyClosed { .. }
+        | Topic::LotteryDrawn { .. } => return lottery(topic),
+    })
+}
+
+/// What an event about a lottery tells.
+fn lottery(topic: Topic) -> Option<What> {
+    Some(match topic {
         Topic::LotteryOpened {
             lottery,
             name,
@@ -77,7 +107,8 @@ fn what(topic: Topic) -> What {
             winners,
             closed_agency,
         }),
-    }
+        _ => return None,
+    })
 }
 
 /// How an open poll stands.
