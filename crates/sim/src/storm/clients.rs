@@ -78,7 +78,7 @@ impl Clients {
 
 /// How an attempt to write ended.
 enum Attempt {
-    Done(Served<Outcome>),
+    Done(Box<Served<Outcome>>),
     /// Certainly nothing was done.
     Refused,
     /// Nobody knows.
@@ -265,7 +265,7 @@ impl Client {
                 let calm = lock(&self.storming.fleet).is_calm();
                 let watch = &self.storming.watch;
                 watch.acknowledged(cluster, &served.position, calm);
-                Attempt::Done(served)
+                Attempt::Done(Box::new(served))
             }
             Ok(Err(WriteError::OutcomeUnknown)) | Err(_) => Attempt::Unknown,
             Ok(Err(_)) => Attempt::Refused,

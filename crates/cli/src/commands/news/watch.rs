@@ -156,6 +156,15 @@ fn describe(event: &Event, area: &str) -> (String, Style) {
             Style::Bold,
         ),
         "poll.closed" => (format!("closed: {}", text(&event.question)), Style::Plain),
+        "file.put" => (
+            format!("{} shares {}", text(&event.author), text(&event.name)),
+            Style::Bold,
+        ),
+        "file.renamed" => (
+            format!("{} is {} now", text(&event.before), text(&event.name)),
+            Style::Plain,
+        ),
+        "file.removed" => (format!("{} was removed", text(&event.name)), Style::Plain),
         kind => (kind.to_owned(), Style::Dim),
     }
 }
@@ -183,6 +192,10 @@ mod tests {
             winners: None,
             poll: None,
             question: Some("¿Gatos?".into()),
+            file: None,
+            size_bytes: None,
+            root: None,
+            before: None,
             tally: None,
         }
     }
