@@ -2,6 +2,7 @@
 //! in which the others have room; one whose clock is wrong would stamp a time that nobody can take
 //! back, for log time never goes back. Either hands over to somebody who is better off.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use openraft_rt::{AsyncRuntime, Instant as _};
@@ -73,17 +74,29 @@ impl<E: Env> Node<E> {
         }
     }
 
-    /// A voter that does not have the same trouble, the furthest along.
+    /// A voter that would do better: whose clock is right, and that has room if that is all that is
+    /// missing here; the furthest along of those with room. Whoever had another trouble instead
+    /// would hand over to the next, and so on for ever.
     fn fitter(&self, unfit: Unfit) -> Option<NodeId> {
         let now_ms = E::Runtime::wall_clock_ms();
-        let is_fit = |id: &NodeId| match unfit {
-            Unfit::NoRoom => self.last_pulse(*id).is_some_and(|pulse| pulse.has_room),
-            Unfit::WrongClock => self
-                .clock_ahead_ms(*id, now_ms)
-                .is_some_and(|ahead| ahead.abs() > CLOCKS_APART_MAX_MS),
+        let right_ms = match unfit {
+            Unfit::NoRoom => -CLOCKS_APART_MAX_MS..=CLOCKS_APART_MAX_MS,
+            Unfit::WrongClock => self.majoritys_clocks_ms(now_ms)?,
+        };
+        let is_right = |ahead_ms| right_ms.contains(&ahead_ms);
+        let is_fit = |id: &NodeId| {
+            self.clock_ahead_ms(*id, now_ms).is_some_and(is_right)
+                && (unfit == Unfit::WrongClock || self.has_room_at(*id))
         };
         let voters = self.able_voters().filter(is_fit);
-        voters.max_by_key(|id| self.last_pulse(*id).map_or(0, |pulse| pulse.applied))
+        voters.max_by_key(|id| {
+            let applied = self.last_pulse(*id).map_or(0, |pulse| pulse.applied);
+            (self.has_room_at(*id), applied)
+        })
+    }
+
+    fn has_room_at(&self, id: NodeId) -> bool {
+        self.last_pulse(id).is_some_and(|pulse| pulse.has_room)
     }
 
     /// The time for what is proposed now, and for what is read linearizably of this leader; `None`
@@ -100,13 +113,18 @@ impl<E: Env> Node<E> {
     /// True if a majority of the voters, of which this node is none, agree on another time than
     /// `now_ms`. Where nobody agrees, nobody would do better.
     pub(crate) fn clock_is_wrong(&self, now_ms: i64) -> bool {
+        self.majoritys_clocks_ms(now_ms).is_some()
+    }
+
+    /// By how much the clocks of that majority are ahead of `now_ms`, if there is one.
+    fn majoritys_clocks_ms(&self, now_ms: i64) -> Option<RangeInclusive<i64>> {
         let own = self.identity().id;
         let voters: Vec<NodeId> = self.raft().voter_ids().collect();
         let others = voters
             .iter()
             .filter(|id| **id != own && self.is_alive(**id));
         let ahead = others.filter_map(|id| self.clock_ahead_ms(*id, now_ms));
-        is_outvoted(ahead.collect(), voters.len() / 2 + 1)
+        outvoted_by(ahead.collect(), voters.len() / 2 + 1)
     }
 
     /// By how much another node's clock is ahead of `now_ms`.
@@ -120,24 +138,36 @@ impl<E: Env> Node<E> {
     }
 }
 
-/// Whether so many of these clocks, which are ahead of one's own by so much, agree with each other
-/// and not with it.
-fn is_outvoted(mut ahead_ms: Vec<i64>, majority: usize) -> bool {
+/// Of these clocks, which are ahead of one's own by so much, so many that agree with each other and
+/// not with it, if there are.
+fn outvoted_by(mut ahead_ms: Vec<i64>, majority: usize) -> Option<RangeInclusive<i64>> {
     ahead_ms.sort_unstable();
     let agree = |some: &[i64]| match some {
         [first, .., last] => {
             let together = last.saturating_sub(*first) <= CLOCKS_APART_MAX_MS;
-            together && (*first > CLOCKS_APART_MAX_MS || *last < -CLOCKS_APART_MAX_MS)
+            let apart = *first > CLOCKS_APART_MAX_MS || *last < -CLOCKS_APART_MAX_MS;
+            (together && apart).then_some(*first..=*last)
         }
         // Two clocks that differ do not tell which of them is right.
-        _ => false,
+        _ => None,
     };
-    ahead_ms.windows(majority).any(agree)
+    ahead_ms.windows(majority).find_map(agree)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_outvoted;
+    use super::outvoted_by;
+
+    fn is_outvoted(ahead_ms: Vec<i64>, majority: usize) -> bool {
+        outvoted_by(ahead_ms, majority).is_some()
+    }
+
+    #[test]
+    fn who_is_wrong_in_another_way_is_no_part_of_the_majority() {
+        let hour = 3_600_000;
+        let right = outvoted_by(vec![hour, hour + 900, 5 * hour, hour + 200], 3);
+        assert_eq!(right, Some(hour..=hour + 900));
+    }
 
     #[test]
     fn a_clock_is_wrong_if_a_majority_of_others_agrees_on_another_time() {

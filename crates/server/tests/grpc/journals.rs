@@ -5,7 +5,7 @@ use bytes::Bytes;
 use tonic::{Code, Streaming};
 use tonic_types::StatusExt;
 
-use crate::site::{PATIENCE, Site, config, open, refused, said, signed, with};
+use crate::site::{PATIENCE, Site, config, fields, open, refused, said, signed, with};
 
 fn append(journal: &str, text: &str) -> v1::AppendRequest {
     v1::AppendRequest {
@@ -53,6 +53,12 @@ async fn entries_are_appended_once_and_read_by_their_index() {
     assert_eq!(said(again.metadata(), "idempotency-replayed"), "true");
     assert_eq!(first.into_inner(), again.into_inner());
     journals.append(append("acta", "dos")).await.unwrap();
+    let empty = v1::AppendRequest {
+        fields: Vec::new(),
+        ..append("acta", "")
+    };
+    let refused = journals.append(empty).await.unwrap_err();
+    assert_eq!(fields(&refused), ["fields"]);
     let acta = Bytes::from_static(b"acta");
     let read = v1::ReadJournalRequest {
         journal: acta.clone(),

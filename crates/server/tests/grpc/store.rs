@@ -157,6 +157,11 @@ async fn a_transaction_is_one_step_and_happens_once() {
 async fn a_scan_finds_every_key() {
     let site = Site::start().await;
     let mut store = site.store();
+    let unknown = v1::ScanRequest {
+        kind: 99,
+        ..v1::ScanRequest::default()
+    };
+    assert_eq!(fields(&store.scan(unknown).await.unwrap_err()), ["kind"]);
     for number in 0..30 {
         store
             .put(put(&format!("key-{number:02}"), "x"))

@@ -135,6 +135,58 @@ fn a_leader_whose_clock_is_wrong_stamps_nothing_and_lets_another_lead() {
 }
 
 #[test]
+fn two_whose_clocks_are_wrong_do_not_hand_over_to_each_other() {
+    for seed in 0..5 {
+        World::new(seed, 5).run(|sim| async move {
+            let cluster = Cluster::form(sim.clone(), small()).await;
+            let wrong = cluster.leader().await;
+            let late = other(&cluster, wrong);
+            sim.set_clock_offset_ms(wrong, 2 * HOUR_MS);
+            sim.set_clock_offset_ms(late, -2 * HOUR_MS);
+            sim.sleep(A_WHILE).await;
+            let leader = cluster.leader().await;
+            assert!(leader != wrong && leader != late, "{leader} leads");
+            let term = cluster.running(leader).expect("it runs").status().term;
+            sim.sleep(A_WHILE).await;
+            let later = cluster.running(leader).expect("it runs").status();
+            assert_eq!(later.term, term, "there was nothing to elect");
+            write(&cluster, leader, "key").await;
+            cluster.until_equal().await;
+        });
+    }
+}
+
+#[test]
+fn a_leader_with_a_full_disk_stays_where_others_have_room_and_wrong_clocks() {
+    World::new(1, 3).run(|sim| async move {
+        let cluster = Cluster::form(sim.clone(), small()).await;
+        let full = cluster.leader().await;
+        write(&cluster, full, "key").await;
+        cluster.until_equal().await;
+        for (node, hours) in sim
+            .nodes()
+            .into_iter()
+            .filter(|node| *node != full)
+            .zip([2, -2])
+        {
+            sim.set_clock_offset_ms(node, hours * HOUR_MS);
+        }
+        let term = cluster.running(full).expect("it runs").status().term;
+        fill_up(&cluster, full);
+        for number in 0..20 {
+            // There may be room for the first.
+            drop(attempt(&cluster, full, &format!("while {number}")).await);
+            sim.sleep(A_WHILE / 20).await;
+        }
+        let status = cluster.running(full).expect("it runs").status();
+        assert_eq!((status.term, status.leader), (term, Some(full.to_string())));
+        cluster.sim.disk(full).set_capacity_bytes(None);
+        write(&cluster, full, "later").await;
+        cluster.until_equal().await;
+    });
+}
+
+#[test]
 fn a_stale_answer_says_how_old_it_is() {
     World::new(3, 3).run(|sim| async move {
         let cluster = Cluster::form(sim.clone(), small()).await;

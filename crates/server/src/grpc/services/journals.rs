@@ -35,6 +35,9 @@ async fn append(
     caller: &Caller,
     ask: v1::AppendRequest,
 ) -> Result<Said<v1::AppendResponse>, Trouble> {
+    if ask.fields.is_empty() {
+        return Err(Trouble::field("fields", "an entry has one field at least"));
+    }
     let operations = vec![store::append(ask)];
     let (_, results, written) = app.change_keys(caller, Vec::new(), operations).await?;
     let [appended] = answers(results)?;

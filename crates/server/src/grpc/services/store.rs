@@ -94,7 +94,9 @@ async fn scan(
     ask: v1::ScanRequest,
 ) -> Result<Said<v1::ScanResponse>, Trouble> {
     let count = limit(ask.limit, SCAN_DEFAULT, domain::store::SCAN_MAX)?;
-    let kind = store::kind_of(ask.kind());
+    let kind = v1::KeyKind::try_from(ask.kind)
+        .map_err(|_| Trouble::field("kind", "there is no such kind of key"))?;
+    let kind = store::kind_of(kind);
     let pattern = Some(ask.pattern).filter(|pattern| !pattern.is_empty());
     let reads = vec![Read::Scan {
         cursor: ask.cursor,

@@ -156,7 +156,7 @@ fn range(
 /// The smaller end of a range.
 fn first(text: &[u8]) -> Parsed<EntryId> {
     match text.strip_prefix(b"(") {
-        Some(excluded) => end(excluded, 0)?
+        Some(excluded) => id(excluded, 0)?
             .next()
             .ok_or(Refusal::because("invalid start ID for the interval")),
         None => end(text, 0),
@@ -166,7 +166,7 @@ fn first(text: &[u8]) -> Parsed<EntryId> {
 /// The larger end of a range.
 fn last(text: &[u8]) -> Parsed<EntryId> {
     match text.strip_prefix(b"(") {
-        Some(excluded) => end(excluded, u64::MAX)?
+        Some(excluded) => id(excluded, u64::MAX)?
             .previous()
             .ok_or(Refusal::because("invalid end ID for the interval")),
         None => end(text, u64::MAX),

@@ -45,7 +45,7 @@ fn infos(mut words: Arguments<'_>, replies: &mut Replies) {
     while let Some(name) = words.next() {
         match Command::find(name) {
             Some((_, command)) => write(command, replies),
-            None => replies.null_array(),
+            None => replies.null(),
         }
     }
 }
