@@ -76,7 +76,7 @@ fn a_system_that_only_refuses_is_an_error() {
     );
     assert_eq!(
         refused.unwrap_err().to_string(),
-        "a write was refused: 401 no"
+        "a request was refused: 401 no"
     );
 }
 
