@@ -257,7 +257,8 @@ impl<E: Env> Node<E> {
             Ok(Response::Pong(pulse) | Response::Stranger(pulse, _)) => {
                 let is_right = !pulse.outvoted;
                 self.heard(pulse);
-                is_right
+                // It may not know yet what others have found out.
+                is_right && !self.differs(id)
             }
             Ok(_) | Err(_) => false,
         }

@@ -57,8 +57,8 @@ async fn entries_are_appended_once_and_read_by_their_index() {
         fields: Vec::new(),
         ..append("acta", "")
     };
-    let refused = journals.append(empty).await.unwrap_err();
-    assert_eq!(fields(&refused), ["fields"]);
+    let nothing_said = journals.append(empty).await.unwrap_err();
+    assert_eq!(fields(&nothing_said), ["fields"]);
     let acta = Bytes::from_static(b"acta");
     let read = v1::ReadJournalRequest {
         journal: acta.clone(),

@@ -88,8 +88,8 @@ async fn a_stranger_does_not_get_more_time_by_talking() {
     let limit = config.limits.request;
     let node = Node::with(config).await;
     for words in ["PING", "RESET", "AUTH nobody wrong", "HELLO 3"] {
-        let mut client = node.client().await;
         let begun = Instant::now();
+        let mut client = node.client().await;
         let talk = async {
             loop {
                 client.send(&crate::harness::line(words)).await;
