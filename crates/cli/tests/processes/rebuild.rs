@@ -94,6 +94,10 @@ async fn a_node_whose_state_differs_begins_anew_when_it_is_told_to() {
         })
         .await;
     }
+    eventually("it knows and notes it", async || {
+        odd.data.join("outvoted").exists().then_some(())
+    })
+    .await;
     operator.refused(&["n9"], 5, "n9");
     // Two at once would be too many.
     operator.refused(&[&third.name], 1, "2 are needed");
