@@ -1,5 +1,5 @@
 //! Disks forget: every node reads its own chunks again and again, slowly, and removes what is no
-//! longer what its name says. [`super::repair`] then copies it from another.
+//! longer what its name says. [`mod@super::repair`] then copies it from another.
 
 use std::time::Duration;
 
