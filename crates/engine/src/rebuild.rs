@@ -257,8 +257,8 @@ impl<E: Env> Node<E> {
             Ok(Response::Pong(pulse) | Response::Stranger(pulse, _)) => {
                 let is_right = !pulse.outvoted;
                 self.heard(pulse);
-                // It may not know yet what others have found out. To one that is outvoted itself all
-                // the others differ.
+                // It may not know yet what others have found out. To one that is outvoted itself
+                // all the others differ.
                 is_right && (self.is_outvoted() || !self.differs(id))
             }
             Ok(_) | Err(_) => false,
